@@ -1,0 +1,63 @@
+/**
+ * The one error of this project. A leaf: every room may import it, it imports nothing.
+ * What follows from each code (try again, wait for the board, refuse the release, stop) is in
+ * `agent/disposition.ts`.
+ */
+
+/** Every way in which something can fail, as the JSON output and the messages name it. */
+export type ErrorCode =
+  // the port and the board
+  | "port_missing"
+  | "port_busy"
+  | "port_denied"
+  | "port_lost"
+  | "no_response"
+  | "protocol"
+  | "board_error"
+  | "board_memory"
+  | "board_lost"
+  | "not_attached"
+  | "ambiguous_board"
+  | "no_space"
+  | "no_directories"
+  | "no_version"
+  | "version_order"
+  | "verification_failed"
+  | "excluded_conflict"
+  | "unfinished_transaction"
+  | "timed_out"
+  // the server and the release
+  | "server_unreachable"
+  | "server_error"
+  | "not_found"
+  | "too_large"
+  | "tls"
+  | "pin_mismatch"
+  | "notice_invalid"
+  | "hash_required"
+  | "hash_mismatch"
+  | "archive_invalid"
+  | "archive_unsafe"
+  | "release_invalid"
+  // the person
+  | "usage"
+  | "config_invalid"
+  | "unknown_board"
+  | "cancelled"
+  | "internal";
+
+/** A failure with a code for programs and a message for people. */
+export class UotaError extends Error {
+  override readonly name = "UotaError";
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
