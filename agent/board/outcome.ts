@@ -1,0 +1,46 @@
+/** How an attempt on one board ended; the names are those of INTERFACE.md's `update --json`. */
+import type { ErrorCode } from "../../errors/mod.ts";
+
+export type OutcomeKind =
+  | "updated"
+  | "current"
+  | "skipped"
+  | "unreachable"
+  | "failed"
+  | "rolled_back";
+
+/** Why an outcome is what it is: an error's code, or why nothing was done. */
+export type ReasonCode = ErrorCode | "dry_run" | "pinned" | "older";
+
+export interface Reason {
+  readonly code: ReasonCode;
+  readonly message: string;
+}
+
+/** `staged`: written beside the old files, then renamed. `in_place`: where a board has no rename. */
+export type Strategy = "staged" | "in_place";
+
+export interface FileCounts {
+  /** Files whose content changed. */
+  readonly written: number;
+  readonly unchanged: number;
+  readonly deleted: number;
+  readonly excluded: number;
+}
+
+export interface Outcome {
+  readonly name: string;
+  /** `machine.unique_id()` in hex; null while nobody could ask the board. */
+  readonly uid: string | null;
+  /** The tty's path as the configuration's globs found it; null when no port has the board. */
+  readonly port: string | null;
+  readonly outcome: OutcomeKind;
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly reason: Reason | null;
+  readonly strategy: Strategy | null;
+  readonly files: FileCounts;
+  /** Bytes written to the port. */
+  readonly bytesOnWire: number;
+  readonly seconds: number;
+}
