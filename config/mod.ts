@@ -28,6 +28,7 @@ export type {
   SourceConfig,
 } from "./gateway_config.ts";
 export { nearName } from "./near_name.ts";
+export { MAX_JOBS } from "./values.ts";
 
 /** Where the configuration is when nobody says otherwise. */
 export const DEFAULT_CONFIG_PATH = "/etc/uota-gateway/gateway.toml";

@@ -10,6 +10,7 @@ export type Rule<Value> = (value: Value) => string | null;
 
 export const MIN_BAUD = 300;
 export const MAX_BAUD = 12_000_000;
+/** More than a gateway has ports for. */
 export const MAX_JOBS = 256;
 
 export function urlProblem(url: string): string | null {
