@@ -35,6 +35,8 @@ const library = Deno.dlopen("libc.so.6", {
     nonblocking: true,
   },
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
+  inotify_init1: { parameters: ["i32"], result: "i32" },
+  inotify_add_watch: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   posix_openpt: { parameters: ["i32"], result: "i32" },
   grantpt: { parameters: ["i32"], result: "i32" },
   unlockpt: { parameters: ["i32"], result: "i32" },
@@ -63,6 +65,8 @@ export const TIOCGEXCL = 0x80045440n;
 export const TIOCMGET = 0x5415n;
 export const TIOCMBIS = 0x5416n;
 export const TIOCMBIC = 0x5417n;
+/** inotify: somebody opened the watched path. */
+export const IN_OPEN = 0x20;
 export const TIOCM_DTR = 0x002;
 export const TIOCM_RTS = 0x004;
 const EFD_CLOEXEC = O_CLOEXEC;
@@ -129,6 +133,17 @@ export async function openPath(path: string, flags: number): Promise<number> {
   throw lastError(`open ${path}`);
 }
 
+/**
+ * As {@linkcode openPath}, but holds the calling thread: for workers that have no event loop.
+ *
+ * @throws {LibcError} when the path cannot be opened
+ */
+export function openPathNow(path: string, flags: number): number {
+  const fd = c.open(cString(path), flags | O_CLOEXEC);
+  if (fd < 0) throw lastError(`open ${path}`);
+  return fd;
+}
+
 /** Closes a descriptor; closing a tty may wait for its driver, so it runs off the event loop. */
 export async function closeFd(fd: number): Promise<void> {
   await c.close_async(fd);
@@ -181,6 +196,19 @@ export async function ioctlBuffer(
   if (await c.ioctl_async(fd, request, argument) >= 0) return;
   if (c.ioctl(fd, request, argument) >= 0) return;
   throw lastError(`ioctl 0x${request.toString(16)}`);
+}
+
+/**
+ * As {@linkcode ioctlBuffer}, but holds the calling thread: for ports that never wait for hardware.
+ *
+ * @throws {LibcError} when the request is refused
+ */
+export function ioctlBufferNow(
+  fd: number,
+  request: bigint,
+  argument: Uint8Array<ArrayBuffer>,
+): void {
+  if (c.ioctl(fd, request, argument) < 0) throw lastError(`ioctl 0x${request.toString(16)}`);
 }
 
 /**
@@ -249,6 +277,28 @@ export function createEventFd(): number {
   const fd = c.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (fd < 0) throw lastError("eventfd");
   return fd;
+}
+
+/**
+ * An inotify descriptor without watches; it becomes readable when something watched happens.
+ *
+ * @throws {LibcError} when the user has no inotify instance left
+ */
+export function createInotify(): number {
+  const fd = c.inotify_init1(O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) throw lastError("inotify_init1");
+  return fd;
+}
+
+/**
+ * Watches a path for the events in `mask`, such as {@linkcode IN_OPEN}.
+ *
+ * @throws {LibcError} when the path cannot be watched
+ */
+export function addInotifyWatch(inotifyFd: number, path: string, mask: number): void {
+  if (c.inotify_add_watch(inotifyFd, cString(path), mask) < 0) {
+    throw lastError(`inotify_add_watch ${path}`);
+  }
 }
 
 /** The two ends of a new pseudo-terminal: the master's descriptor, the other side's path. */

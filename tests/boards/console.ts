@@ -1,0 +1,95 @@
+/**
+ * The interpreter's end of the serial line: reads the ring of received bytes and writes to the
+ * pty. What a USB-CDC board does in `mp_hal_stdin_rx_chr` and `mp_hal_stdout_tx_strn`.
+ *
+ * INVARIANTS
+ * - Reading waits without using the processor, and ends when the board is switched off.
+ * - Writing never waits for ever: without a host it drops, and a host that stops reading costs
+ *   500 ms once, after which output is dropped until it reads again (ports/rp2, `mphalport.c`).
+ */
+
+import { pollFdsBlocking, POLLOUT, writeFd } from "../../serial/libc.ts";
+import type { ControlBlock } from "./control_block.ts";
+
+/** Thrown through the interpreter to leave it for good: power off, or a hard reset. */
+export class PowerOff extends Error {
+  override readonly name = "PowerOff";
+}
+
+const TRANSMIT_TIMEOUT_MS = 500;
+
+export class Console {
+  readonly #control: ControlBlock;
+  readonly #wakeFd: number;
+  #hostStalled = false;
+  /** Where output goes instead of the line, while the firmware's start is arranged. */
+  divert: ((bytes: Uint8Array<ArrayBuffer>) => void) | null = null;
+
+  constructor(control: ControlBlock, wakeFd: number) {
+    this.#control = control;
+    this.#wakeFd = wakeFd;
+  }
+
+  /** Whether a byte can be read at once. */
+  get readable(): boolean {
+    return this.#control.received > 0;
+  }
+
+  /**
+   * Waits for something to read, for the bell, or for the time to pass.
+   *
+   * @throws {PowerOff} when the board was switched off
+   */
+  wait(timeoutMs: number): void {
+    this.checkPower();
+    const bell = this.#control.bell;
+    if (this.readable || this.#control.stopped) return;
+    this.#control.waitForBell(bell, timeoutMs);
+    this.checkPower();
+  }
+
+  /** Waits until the bell rings, even where unread bytes lie; for delays. */
+  sleep(bell: number, timeoutMs: number): void {
+    this.#control.waitForBell(bell, timeoutMs);
+    this.checkPower();
+  }
+  get bell(): number {
+    return this.#control.bell;
+  }
+
+  /** @throws {PowerOff} */
+  checkPower(): void {
+    if (this.#control.stopped) throw new PowerOff();
+  }
+
+  /** Waits for a byte and takes it. */
+  readByte(): number {
+    while (!this.readable) this.wait(Infinity);
+    const byte = this.#control.shift();
+    if (this.#control.ringFull) {
+      this.#control.ringFull = false;
+      writeFd(this.#wakeFd, Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0));
+    }
+    return byte;
+  }
+
+  /** Writes all of it, or drops what nobody takes. */
+  write(bytes: Uint8Array<ArrayBuffer>): void {
+    this.checkPower();
+    if (this.divert !== null) return this.divert(bytes);
+    let rest = bytes;
+    while (rest.length > 0 && this.#control.hostAttached) {
+      const count = this.#control.withMaster((fd) => {
+        const written = writeFd(fd, rest);
+        if (written !== null) return written;
+        if (this.#hostStalled) return 0;
+        const [events] = pollFdsBlocking([{ fd, events: POLLOUT }], TRANSMIT_TIMEOUT_MS);
+        return ((events ?? 0) & POLLOUT) !== 0 ? null : 0;
+      }, 0);
+      if (count === null) continue;
+      this.#hostStalled = count === 0;
+      if (count === 0) return;
+      rest = rest.subarray(count);
+    }
+  }
+}

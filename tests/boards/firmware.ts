@@ -1,0 +1,140 @@
+/**
+ * What a port's `main.c` does around the interpreter: start, boot.py, main.py, the REPL, soft
+ * resets (compare ports/rp2/main.c).
+ *
+ * INVARIANTS
+ * - Every (soft) reset begins with fresh memory; only the flash and whether the REPL is raw stay.
+ * - boot.py always runs; main.py only when the REPL is friendly.
+ */
+
+import type { Console } from "./console.ts";
+import type { Flash } from "./flash.ts";
+import machineSource from "./firmware/machine.py" with { type: "text" };
+import startSource from "./firmware/start.py" with { type: "text" };
+import { FORCED_EXIT, type Interpreter, InterpreterLoader } from "./micropython_module.ts";
+import { Syscalls } from "./syscalls.ts";
+import { Traps } from "./traps.ts";
+import { ADDRESS, BASE_PAGES } from "./wasm_image.ts";
+
+/** The harness's services that `machine.py` imports as `_board`. */
+export interface BoardServices {
+  readonly uid: string;
+  readonly reset_cause: number;
+  readonly reset: () => void;
+  readonly start_watchdog: (timeoutMs: number) => void;
+  readonly feed_watchdog: () => void;
+}
+
+const PAGE_BYTES = 65536;
+const CTRL_C = 0x03;
+const RAW_REPL = 1;
+
+export class Firmware {
+  readonly #loader = new InterpreterLoader();
+  readonly #flash: Flash;
+  readonly #console: Console;
+  readonly #services: BoardServices;
+  readonly #heapBytes: number;
+  readonly #pages: number;
+  readonly memory: WebAssembly.Memory;
+
+  constructor(options: {
+    readonly flash: Flash;
+    readonly console: Console;
+    readonly services: BoardServices;
+    readonly heapBytes: number;
+  }) {
+    this.#flash = options.flash;
+    this.#console = options.console;
+    this.#services = options.services;
+    this.#heapBytes = options.heapBytes;
+    this.#pages = BASE_PAGES + Math.ceil(options.heapBytes / PAGE_BYTES) + 1;
+    this.memory = new WebAssembly.Memory({
+      initial: this.#pages,
+      maximum: this.#pages,
+      shared: true,
+    });
+  }
+
+  /** Runs until the console throws `PowerOff`; the first start is a cold one. */
+  async run(): Promise<never> {
+    let raw = false;
+    for (;;) {
+      const interpreter = await this.#start();
+      raw = this.#serve(interpreter, raw);
+      this.#print("MPY: soft reboot\r\n");
+    }
+  }
+
+  async #start(): Promise<Interpreter> {
+    new Uint8Array(this.memory.buffer).fill(0);
+    const syscalls = new Syscalls({
+      flash: this.#flash,
+      console: this.#console,
+      memory: this.memory,
+      frozen: new Map([["/lib/machine.py", new TextEncoder().encode(machineSource)]]),
+    }).functions();
+    const traps = new Traps(this.#console, this.memory);
+    const read = syscalls["fd_read"];
+    if (read === undefined) throw new Error("syscalls.ts serves no fd_read");
+    const { interpreter, exports } = await this.#loader.load({
+      memory: this.memory,
+      pages: this.#pages,
+      heapBytes: this.#heapBytes,
+      functions: { ...syscalls, fd_read: traps.around(read) },
+    });
+    traps.exports = exports;
+    interpreter.registerJsModule("_board", this.#services);
+    interpreter.runPython(`exec(${JSON.stringify(startSource)}, {})`);
+    return interpreter;
+  }
+
+  /** Runs one life of the interpreter; answers whether the REPL was raw at its end. */
+  #serve(interpreter: Interpreter, raw: boolean): boolean {
+    const exited = this.#runFile(interpreter, "boot.py") === "exited" ||
+      (!raw && this.#runFile(interpreter, "main.py") === "exited");
+    if (exited) return raw;
+    if (raw) new DataView(this.memory.buffer).setInt32(ADDRESS.replMode, RAW_REPL, true);
+    this.#withoutLeadingNewline(() => interpreter.replInit());
+    while ((interpreter.replProcessChar(this.#console.readByte()) & FORCED_EXIT) === 0);
+    return new DataView(this.memory.buffer).getInt32(ADDRESS.replMode, true) === RAW_REPL;
+  }
+
+  /** `pyexec_file_if_exists(name)`. */
+  #runFile(interpreter: Interpreter, name: string): "ran" | "exited" {
+    if (this.#flash.find(`/${name}`)?.kind !== "file") return "ran";
+    const memory = new DataView(this.memory.buffer);
+    memory.setInt32(ADDRESS.interruptChar, CTRL_C, true);
+    try {
+      interpreter.runPython(`execfile("${name}")`);
+      return "ran";
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== "PythonError") throw error;
+      // PythonError carries the exception's class as `type`.
+      if ((error as Error & { type?: string }).type === "SystemExit") return "exited";
+      // The line that called execfile is ours; a board's traceback begins with the file.
+      this.#print(error.message.replace(/^ {2}File "<stdin>", line 1, in <module>\n/m, ""));
+      return "ran";
+    } finally {
+      memory.setInt32(ADDRESS.interruptChar, -1, true);
+    }
+  }
+
+  /** The event-driven REPL begins with a line feed that the boards' blocking REPL has not. */
+  #withoutLeadingNewline(action: () => void): void {
+    const parts: Uint8Array<ArrayBuffer>[] = [];
+    this.#console.divert = (bytes) => parts.push(bytes);
+    try {
+      action();
+    } finally {
+      this.#console.divert = null;
+    }
+    const decoder = new TextDecoder();
+    const text = parts.map((part) => decoder.decode(part)).join("");
+    this.#print(text.replace(/^\r\n/, ""));
+  }
+
+  #print(text: string): void {
+    this.#console.write(new TextEncoder().encode(text.replaceAll(/\r?\n/g, "\r\n")));
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * The thread of an emulated board's processor: a flash, a console and the firmware, until the power
+ * goes. Everything that has to outlive it is told to the harness as messages.
+ */
+
+import { Console, PowerOff } from "./console.ts";
+import { ControlBlock } from "./control_block.ts";
+import { Firmware } from "./firmware.ts";
+import { Flash, type FlashChange } from "./flash.ts";
+
+/** What the harness hands over to switch the board on. */
+export interface ProcessorStart {
+  readonly control: SharedArrayBuffer;
+  readonly epochMs: number;
+  readonly wakeFd: number;
+  readonly flashBytes: number;
+  readonly files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
+  readonly heapBytes: number;
+  readonly uid: string;
+  readonly resetCause: number;
+}
+
+/** What the processor tells the harness. */
+export type ProcessorReport =
+  | { readonly kind: "memory"; readonly memory: SharedArrayBuffer }
+  | { readonly kind: "change"; readonly change: FlashChange }
+  | { readonly kind: "reset" }
+  | { readonly kind: "watchdog"; readonly timeoutMs: number }
+  | { readonly kind: "off" }
+  | { readonly kind: "broken"; readonly message: string };
+
+// The worker's global scope: DOM's typing calls it Window, so its members are named here.
+declare const self: {
+  onmessage: ((event: MessageEvent<ProcessorStart>) => void) | null;
+  postMessage(message: ProcessorReport): void;
+  close(): void;
+};
+
+async function run(start: ProcessorStart): Promise<void> {
+  const control = new ControlBlock(start.epochMs, start.control);
+  let restoring = true;
+  const flash = new Flash(start.flashBytes, (change) => {
+    if (restoring) return;
+    self.postMessage({ kind: "change", change });
+    // After the message, so that whoever saw the count finds the message on its way.
+    control.countChange();
+  });
+  flash.restore(start.files);
+  restoring = false;
+  const firmware = new Firmware({
+    flash,
+    console: new Console(control, start.wakeFd),
+    heapBytes: start.heapBytes,
+    services: {
+      uid: start.uid,
+      reset_cause: start.resetCause,
+      reset: () => {
+        self.postMessage({ kind: "reset" });
+        throw new PowerOff();
+      },
+      start_watchdog: (timeoutMs) => {
+        control.feedWatchdog();
+        self.postMessage({ kind: "watchdog", timeoutMs });
+      },
+      feed_watchdog: () => control.feedWatchdog(),
+    },
+  });
+  // A shared memory's buffer is a SharedArrayBuffer, which the typing does not tell.
+  self.postMessage({
+    kind: "memory",
+    memory: firmware.memory.buffer as unknown as SharedArrayBuffer,
+  });
+  try {
+    await firmware.run();
+  } catch (error) {
+    if (error instanceof PowerOff) self.postMessage({ kind: "off" });
+    else {self.postMessage({
+        kind: "broken",
+        message: String(error instanceof Error ? error.stack : error),
+      });}
+  }
+  self.close();
+}
+
+self.onmessage = ({ data }) => void run(data);

@@ -1,0 +1,7 @@
+/**
+ * Boards under test: real MicroPython on real ttys, never a mock of it. A board is started with
+ * `await using`, has a `port` to open, and can lose its power and its cable.
+ */
+
+export { startWasmBoard, type WasmBoard, type WasmBoardOptions } from "./wasm_board.ts";
+export type { FileTree } from "./file_tree.ts";

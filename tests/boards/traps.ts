@@ -1,0 +1,91 @@
+/**
+ * What the rewritten functions of the firmware do (see `TRAP` in `wasm_image.ts`): wait for input,
+ * read a raw-paste, let time pass. Each is what a chip's port does in C.
+ */
+
+import type { Console } from "./console.ts";
+import type { FirmwareExports } from "./micropython_module.ts";
+import type { HostFunction } from "./syscalls.ts";
+import { ADDRESS, TRAP } from "./wasm_image.ts";
+
+const CTRL_C = 0x03;
+const CTRL_D = 0x04;
+const END_OF_SOURCE = -1;
+
+export class Traps {
+  readonly #console: Console;
+  readonly #memory: DataView;
+  /** Set once the module is instantiated, which is before anything can call. */
+  exports: FirmwareExports | null = null;
+
+  constructor(console: Console, memory: WebAssembly.Memory) {
+    this.#console = console;
+    this.#memory = new DataView(memory.buffer);
+  }
+
+  /** Serves the trap numbers and passes every other call on. */
+  around(read: HostFunction): HostFunction {
+    return (fd = 0, argument = 0, ...rest) => {
+      switch (fd) {
+        case TRAP.pasteByte:
+          return this.#pasteByte(argument);
+        case TRAP.pasteClose:
+          return this.#pasteClose(argument);
+        case TRAP.inputByte:
+          return this.#console.readByte();
+        case TRAP.delayMs:
+          return this.#delay(argument >>> 0);
+        case TRAP.delayUs:
+          return this.#delay((argument >>> 0) / 1000);
+        default:
+          return read(fd, argument, ...rest);
+      }
+    };
+  }
+
+  /** `mp_reader_stdin_readbyte` (shared/runtime/pyexec.c); the reader is eof u8, max and rest u16. */
+  #pasteByte(reader: number): number {
+    const memory = this.#memory;
+    if (memory.getUint8(reader) !== 0) return END_OF_SOURCE;
+    const byte = this.#console.readByte();
+    if (byte === CTRL_C || byte === CTRL_D) {
+      memory.setUint8(reader, 1);
+      this.#console.write(Uint8Array.of(CTRL_D));
+      if (byte === CTRL_C) {
+        memory.setInt32(ADDRESS.keyboardTraceback, 0, true);
+        this.exports?.nlr_jump(ADDRESS.keyboardException);
+      }
+      return END_OF_SOURCE;
+    }
+    const rest = memory.getUint16(reader + 4, true) - 1;
+    if (rest === 0) this.#console.write(Uint8Array.of(0x01));
+    memory.setUint16(reader + 4, rest === 0 ? memory.getUint16(reader + 2, true) : rest, true);
+    return byte;
+  }
+
+  /** `mp_reader_stdin_close`: the host must be told, and what it has sent already be thrown away. */
+  #pasteClose(reader: number): number {
+    if (this.#memory.getUint8(reader) !== 0) return 0;
+    this.#memory.setUint8(reader, 1);
+    this.#console.write(Uint8Array.of(CTRL_D));
+    for (;;) {
+      const byte = this.#console.readByte();
+      if (byte === CTRL_C || byte === CTRL_D) return 0;
+    }
+  }
+
+  /** Sleeps, and raises KeyboardInterrupt as soon as Ctrl-C arrives. */
+  #delay(ms: number): number {
+    const endMs = performance.now() + ms;
+    for (;;) {
+      const bell = this.#console.bell;
+      this.#console.checkPower();
+      if (this.#memory.getInt32(ADDRESS.pendingException, true) !== 0) {
+        this.exports?.mp_handle_pending();
+      }
+      const leftMs = endMs - performance.now();
+      if (leftMs <= 0) return 0;
+      this.#console.sleep(bell, leftMs);
+    }
+  }
+}

@@ -1,0 +1,201 @@
+/**
+ * The thread of an emulated board's serial line: owns the pty, moves what a host sends into the
+ * ring, and interrupts the running program on Ctrl-C, as the interrupt handler of a USB port does.
+ *
+ * INVARIANTS
+ * - Nothing here spins: it sleeps in one `poll` over the pty, a wake-up descriptor, and an inotify
+ *   watch that tells when somebody opens the port.
+ * - The harness keeps no descriptor of the port's other side open, so that tools which look for the
+ *   holder of a port find only hosts. (Between two hosts, for an instant, it cleans the port with
+ *   one: a real tty is made anew for each opener, a pty remembers `TIOCEXCL` and unread bytes.)
+ * - A byte that equals `mp_interrupt_char` becomes KeyboardInterrupt and is not queued; every other
+ *   byte waits until somebody reads it (MicroPython's ports, e.g. ports/rp2/mphalport.c).
+ */
+
+import {
+  addInotifyWatch,
+  closeFdNow,
+  createInotify,
+  IN_OPEN,
+  ioctlBufferNow,
+  ioctlValue,
+  LibcError,
+  O_NOCTTY,
+  O_NONBLOCK,
+  O_RDWR,
+  openPathNow,
+  openPseudoTerminal,
+  pollFdsBlocking,
+  POLLHUP,
+  POLLIN,
+  readFd,
+  TCFLSH,
+  TCSETS2,
+  TIOCNXCL,
+} from "../../serial/libc.ts";
+import { encodeRawTermios } from "../../serial/termios.ts";
+import { ControlBlock } from "./control_block.ts";
+import { ADDRESS } from "./wasm_image.ts";
+
+/** What the harness hands over to start the line. */
+export interface UartStart {
+  readonly control: SharedArrayBuffer;
+  readonly epochMs: number;
+  readonly memory: SharedArrayBuffer;
+  readonly wakeFd: number;
+}
+
+/** What the line tells the harness: the name of its present pty, or that it has none. */
+export type UartReport = { readonly port: string } | { readonly port: null };
+
+const TCIOFLUSH = 2;
+
+class Uart {
+  readonly #control: ControlBlock;
+  readonly #memory: DataView<SharedArrayBuffer>;
+  readonly #wakeFd: number;
+  readonly #buffer = new Uint8Array(512);
+
+  constructor(start: UartStart) {
+    this.#control = new ControlBlock(start.epochMs, start.control);
+    this.#memory = new DataView(start.memory);
+    this.#wakeFd = start.wakeFd;
+  }
+
+  run(report: (message: UartReport) => void): void {
+    while (!this.#control.stopped) {
+      if (!this.#control.cableIn) {
+        this.#wait([]);
+        continue;
+      }
+      this.#connect(report);
+      report({ port: null });
+    }
+  }
+
+  /** Serves one pty until the cable is pulled or the board stops. */
+  #connect(report: (message: UartReport) => void): void {
+    const { masterFd, path } = openPseudoTerminal();
+    clean(path);
+    const inotifyFd = createInotify();
+    addInotifyWatch(inotifyFd, path, IN_OPEN);
+    this.#control.setMasterFd(masterFd);
+    report({ port: path });
+    try {
+      while (!this.#control.stopped && this.#control.cableIn) {
+        if (this.#control.hostAttached) this.#serve(masterFd, path);
+        else this.#awaitHost(masterFd, inotifyFd);
+      }
+    } finally {
+      this.#control.hostAttached = false;
+      this.#control.setMasterFd(-1);
+      closeFdNow(inotifyFd);
+      closeFdNow(masterFd);
+    }
+  }
+
+  #awaitHost(masterFd: number, inotifyFd: number): void {
+    const [state] = pollFdsBlocking([{ fd: masterFd, events: POLLIN }], 0);
+    if (((state ?? 0) & POLLHUP) === 0) {
+      this.#control.hostAttached = true;
+      return;
+    }
+    if (((state ?? 0) & POLLIN) !== 0) {
+      // The host wrote and left before we looked.
+      if (this.#receive(masterFd) !== "gone") return;
+    }
+    this.#wait([{ fd: inotifyFd, events: POLLIN }]);
+    readFd(inotifyFd, this.#buffer);
+  }
+
+  #serve(masterFd: number, path: string): void {
+    this.#control.ringFull = true;
+    if (this.#control.room === 0) {
+      // Not reading is what makes the host wait; the interpreter wakes us once it has taken a byte.
+      this.#wait([]);
+      return;
+    }
+    this.#control.ringFull = false;
+    const [, state = 0] = this.#wait([{ fd: masterFd, events: POLLIN }]);
+    const left = (state & POLLIN) !== 0
+      ? this.#receive(masterFd) === "gone"
+      : (state & POLLHUP) !== 0;
+    if (!left) return;
+    this.#control.hostAttached = false;
+    clean(path);
+  }
+
+  /** Sleeps until something happens; the first `revents` is the wake-up descriptor's. */
+  #wait(entries: { fd: number; events: number }[]): number[] {
+    const result = pollFdsBlocking([{ fd: this.#wakeFd, events: POLLIN }, ...entries], -1);
+    if (((result[0] ?? 0) & POLLIN) !== 0) readFd(this.#wakeFd, this.#buffer);
+    return result;
+  }
+
+  #receive(masterFd: number): "received" | "gone" {
+    const room = Math.min(this.#control.room, this.#buffer.length);
+    if (room === 0) return "received";
+    let count: number | null;
+    try {
+      count = readFd(masterFd, this.#buffer.subarray(0, room));
+    } catch (error) {
+      // EIO: the host has closed the port and all its bytes are read.
+      if (error instanceof LibcError && error.errnoName === "EIO") return "gone";
+      throw error;
+    }
+    if (count === null) return "received";
+    const received = this.#buffer.subarray(0, count);
+    const interruptChar = this.#memory.getInt32(ADDRESS.interruptChar, true);
+    if (interruptChar === -1 || !received.includes(interruptChar)) {
+      this.#control.push(received);
+    } else {
+      this.#control.push(received.filter((byte) => byte !== interruptChar));
+      this.#interrupt();
+    }
+    return "received";
+  }
+
+  /** `mp_sched_keyboard_interrupt()` (py/scheduler.c), from outside as an interrupt would. */
+  #interrupt(): void {
+    const memory = this.#memory;
+    memory.setInt32(ADDRESS.keyboardTraceback, 0, true);
+    memory.setInt32(ADDRESS.pendingException, ADDRESS.keyboardException, true);
+    const idle = 1;
+    const pending = 0;
+    if (memory.getInt16(ADDRESS.schedulerState, true) === idle) {
+      memory.setInt16(ADDRESS.schedulerState, pending, true);
+    }
+    this.#control.ring();
+  }
+}
+
+/** Makes a port as a new one: raw, nobody's, empty. Leaves it without an opener. */
+function clean(path: string): void {
+  let fd: number;
+  try {
+    fd = openPathNow(path, O_RDWR | O_NOCTTY | O_NONBLOCK);
+  } catch (error) {
+    // Somebody killed a client that had TIOCEXCL set, and we are not root.
+    if (error instanceof LibcError && error.errnoName === "EBUSY") return;
+    throw error;
+  }
+  try {
+    ioctlValue(fd, TIOCNXCL);
+    ioctlBufferNow(fd, TCSETS2, encodeRawTermios(115200));
+    ioctlValue(fd, TCFLSH, TCIOFLUSH);
+  } finally {
+    closeFdNow(fd);
+  }
+}
+
+// The worker's global scope: DOM's typing calls it Window, so its members are named here.
+declare const self: {
+  onmessage: ((event: MessageEvent<UartStart>) => void) | null;
+  postMessage(message: UartReport): void;
+  close(): void;
+};
+
+self.onmessage = ({ data }) => {
+  new Uart(data).run((message) => self.postMessage(message));
+  self.close();
+};

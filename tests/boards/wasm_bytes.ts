@@ -1,0 +1,108 @@
+/**
+ * The little of WebAssembly's binary format that `wasm_image.ts` needs: sections, LEB128 numbers,
+ * function bodies (WebAssembly core specification, chapter 5).
+ */
+
+/** Section numbers. */
+export const section = { import: 2, memory: 5, export: 7, code: 10 } as const;
+
+/** One section: its number and its content without the length. */
+export interface WasmSection {
+  readonly id: number;
+  readonly payload: Uint8Array;
+}
+
+/** Reads bytes and numbers from the front. */
+export class ByteReader {
+  readonly #bytes: Uint8Array;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  get atEnd(): boolean {
+    return this.#at >= this.#bytes.length;
+  }
+
+  /** @throws {RangeError} behind the end */
+  byte(): number {
+    const value = this.#bytes[this.#at++];
+    if (value === undefined) throw new RangeError("The WebAssembly module ends early");
+    return value;
+  }
+
+  /** An unsigned LEB128 number of up to 32 bits. */
+  unsigned(): number {
+    let value = 0;
+    for (let shift = 0;; shift += 7) {
+      const byte = this.byte();
+      value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) return value;
+    }
+  }
+
+  take(count: number): Uint8Array {
+    const taken = this.#bytes.subarray(this.#at, this.#at + count);
+    if (taken.length < count) throw new RangeError("The WebAssembly module ends early");
+    this.#at += count;
+    return taken;
+  }
+
+  rest(): Uint8Array {
+    return this.take(this.#bytes.length - this.#at);
+  }
+}
+
+/** The sections of a module, in their order. */
+export function takeApart(module: Uint8Array): WasmSection[] {
+  const reader = new ByteReader(module.subarray(8));
+  const sections: WasmSection[] = [];
+  while (!reader.atEnd) {
+    const id = reader.byte();
+    sections.push({ id, payload: reader.take(reader.unsigned()) });
+  }
+  return sections;
+}
+
+export function joinBytes(...parts: readonly ArrayLike<number>[]): Uint8Array<ArrayBuffer> {
+  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    joined.set(part, at);
+    at += part.length;
+  }
+  return joined;
+}
+
+export function unsignedLeb(value: number): Uint8Array {
+  const bytes: number[] = [];
+  let rest = value;
+  while (rest >= 0x80) {
+    bytes.push((rest % 0x80) | 0x80);
+    rest = Math.floor(rest / 0x80);
+  }
+  bytes.push(rest);
+  return Uint8Array.from(bytes);
+}
+
+export function signedLeb(value: number): Uint8Array {
+  const bytes: number[] = [];
+  let rest = value | 0;
+  for (;;) {
+    const low = rest & 0x7f;
+    rest >>= 7;
+    const signBit = (low & 0x40) !== 0;
+    if ((rest === 0 && !signBit) || (rest === -1 && signBit)) {
+      bytes.push(low);
+      return Uint8Array.from(bytes);
+    }
+    bytes.push(low | 0x80);
+  }
+}
+
+/** A function's body without locals of its own. */
+export function functionBody(...code: readonly ArrayLike<number>[]): Uint8Array {
+  const end = 0x0b;
+  return joinBytes([0], ...code, [end]);
+}

@@ -1,0 +1,194 @@
+/**
+ * Makes firmware out of MicroPython's WebAssembly build: the published module was built for web
+ * pages, where nothing blocks, and what a board does while it waits for bytes or time is compiled
+ * away. This rewrites a handful of functions of exactly that module so that they ask the harness.
+ *
+ * INVARIANTS
+ * - Function numbers and addresses belong to one binary; its SHA-256 is checked before anything is
+ *   touched, so that another version fails aloud instead of running wrong code.
+ * - Only these change: where a byte of input comes from (raw-paste, `input()`), how a delay waits,
+ *   and that the heap does not grow. Parser, compiler, VM and REPL are the published ones.
+ * - The memory becomes an import with a fixed size, shared, so that the serial line's thread can
+ *   interrupt a running program as an interrupt handler does on a chip.
+ */
+
+import {
+  ByteReader,
+  functionBody,
+  joinBytes,
+  section,
+  signedLeb,
+  unsignedLeb,
+} from "./wasm_bytes.ts";
+import { takeApart } from "./wasm_bytes.ts";
+
+const IMAGE_SHA256 = "06338c955b03c5700aa0069015d3e392d76836ef8e2ce25bedbe59b88ccd373c";
+
+/** Calls of the firmware into the harness: `fd_read` with one of these as its descriptor. */
+export const TRAP = {
+  /** `mp_reader_stdin_readbyte(reader)`: the next byte of a raw-paste, or -1 at its end. */
+  pasteByte: 0x7001,
+  /** `mp_reader_stdin_close(reader)`: the compiler gave up before the end of a raw-paste. */
+  pasteClose: 0x7002,
+  /** `mp_hal_stdin_rx_chr()`: waits for a byte. */
+  inputByte: 0x7003,
+  /** `mp_hal_delay_ms(ms)`. */
+  delayMs: 0x7004,
+  /** `mp_hal_delay_us(us)`. */
+  delayUs: 0x7005,
+} as const;
+
+/** Where the interpreter keeps what an interrupt handler touches (`mp_state_ctx` and friends). */
+export const ADDRESS = {
+  /** `mp_interrupt_char`, i32. */
+  interruptChar: 178872,
+  /** `MP_STATE_THREAD(mp_pending_exception)`, i32. */
+  pendingException: 185108 + 40,
+  /** `MP_STATE_VM(mp_kbd_exception)`, an object. */
+  keyboardException: 185108 + 68,
+  /** Its `traceback_data`, i32. */
+  keyboardTraceback: 185108 + 76,
+  /** `MP_STATE_VM(sched_state)`, i16: 1 idle, 0 pending. */
+  schedulerState: 185108 + 252,
+  /** `pyexec_mode_kind`, i32: 1 raw, 0 friendly. */
+  replMode: 186084,
+} as const;
+
+/** Memory in 64 KiB pages: what the module asks for at least, without Python's heap. */
+export const BASE_PAGES = 259;
+
+const IMPORTED_FUNCTIONS = 60;
+const FD_READ = 46;
+const READLINE_INIT = IMPORTED_FUNCTIONS + 1201;
+const READLINE_PROCESS_CHAR = IMPORTED_FUNCTIONS + 1196;
+
+const OP = { loop: 0x03, end: 0x0b, brIf: 0x0d, call: 0x10, drop: 0x1a, i32LtS: 0x48 } as const;
+const NO_RESULT = 0x40;
+
+function i32(value: number): Uint8Array {
+  return joinBytes([0x41], signedLeb(value));
+}
+function localGet(index: number): Uint8Array {
+  return Uint8Array.of(0x20, index);
+}
+function localTee(index: number): Uint8Array {
+  return Uint8Array.of(0x22, index);
+}
+function call(index: number): Uint8Array {
+  return joinBytes([OP.call], unsignedLeb(index));
+}
+/** `fd_read(trap, argument, 0, 0)`, which leaves an i32. */
+function trap(number: number, argument: Uint8Array): Uint8Array {
+  return joinBytes(i32(number), argument, i32(0), i32(0), call(FD_READ));
+}
+
+/** New bodies by the number of the function, counted without imports. */
+const REPLACED: ReadonlyMap<number, Uint8Array> = new Map([
+  // gc_get_max_new_split(): a chip has the heap it has.
+  [1217, functionBody(i32(0))],
+  [1193, functionBody(trap(TRAP.pasteByte, localGet(0)))],
+  [1192, functionBody(trap(TRAP.pasteClose, localGet(0)), [OP.drop])],
+  [1226, functionBody(trap(TRAP.delayMs, localGet(0)), [OP.drop])],
+  [1228, functionBody(trap(TRAP.delayUs, localGet(0)), [OP.drop])],
+  // readline(line, prompt): as in shared/readline/readline.c, with a real mp_hal_stdin_rx_chr.
+  [
+    1202,
+    functionBody(
+      localGet(0),
+      localGet(1),
+      call(READLINE_INIT),
+      [OP.loop, NO_RESULT],
+      trap(TRAP.inputByte, i32(0)),
+      call(READLINE_PROCESS_CHAR),
+      localTee(1),
+      i32(0),
+      [OP.i32LtS, OP.brIf, 0, OP.end],
+      localGet(1),
+    ),
+  ],
+]);
+
+/** Functions that the harness calls and the published module keeps to itself. */
+const EXPORTED: Readonly<Record<string, number>> = {
+  nlr_jump: 6,
+  mp_handle_pending: 373,
+};
+
+/**
+ * Rewrites the published module.
+ *
+ * @throws {Error} when it is not the binary that the numbers above belong to
+ */
+export async function rewriteImage(
+  published: Uint8Array<ArrayBuffer>,
+  pages: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", published));
+  if (digest.toHex() !== IMAGE_SHA256) {
+    throw new Error(
+      "micropython.wasm is not the build that wasm_image.ts knows; adapt its numbers",
+    );
+  }
+  const parts = takeApart(published).map(({ id, payload }) => {
+    switch (id) {
+      case section.import:
+        return { id, payload: importMemory(payload, pages) };
+      case section.memory:
+        return { id, payload: Uint8Array.of(0) };
+      case section.export:
+        return { id, payload: exportMore(payload) };
+      case section.code:
+        return { id, payload: replaceBodies(payload) };
+      default:
+        return { id, payload };
+    }
+  });
+  return joinBytes(
+    published.subarray(0, 8),
+    ...parts.map(({ id, payload }) => joinBytes([id], unsignedLeb(payload.length), payload)),
+  );
+}
+
+function vector(count: number, ...items: Uint8Array[]): Uint8Array {
+  return joinBytes(unsignedLeb(count), ...items);
+}
+
+function name(text: string): Uint8Array {
+  const bytes = new TextEncoder().encode(text);
+  return joinBytes(unsignedLeb(bytes.length), bytes);
+}
+
+function importMemory(payload: Uint8Array, pages: number): Uint8Array {
+  const reader = new ByteReader(payload);
+  const count = reader.unsigned();
+  const sharedWithMaximum = 0x03;
+  const memory = joinBytes(
+    name("env"),
+    name("memory"),
+    [0x02, sharedWithMaximum],
+    unsignedLeb(pages),
+    unsignedLeb(pages),
+  );
+  return vector(count + 1, reader.rest(), memory);
+}
+
+function exportMore(payload: Uint8Array): Uint8Array {
+  const reader = new ByteReader(payload);
+  const count = reader.unsigned();
+  const more = Object.entries(EXPORTED).map(([text, index]) =>
+    joinBytes(name(text), [0x00], unsignedLeb(IMPORTED_FUNCTIONS + index))
+  );
+  return vector(count + more.length, reader.rest(), ...more);
+}
+
+function replaceBodies(payload: Uint8Array): Uint8Array {
+  const reader = new ByteReader(payload);
+  const count = reader.unsigned();
+  const bodies: Uint8Array[] = [];
+  for (let index = 0; index < count; index++) {
+    const body = reader.take(reader.unsigned());
+    const chosen = REPLACED.get(index) ?? body;
+    bodies.push(unsignedLeb(chosen.length), chosen);
+  }
+  return vector(count, ...bodies);
+}
