@@ -25,7 +25,7 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
 /** How {@linkcode normalisePath} reports a name that it refuses. */
 export interface PathRefusal {
-  /** @default "archive_unsafe" */
+  /** Who is to blame. @default "archive_unsafe" */
   readonly code?: ErrorCode;
   /** What the name stands in, as the message begins. @default "The archive" */
   readonly where?: string;

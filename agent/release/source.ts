@@ -48,7 +48,9 @@ export interface SourceOptions {
   readonly headers: Readonly<Record<string, string>>;
   /** `sha256`: a notice without a hash is refused. A hash that is there is always checked. */
   readonly require: "sha256" | "none";
+  /** Where the defaults do not fit. */
   readonly timeouts?: Timeouts;
+  /** Where the defaults do not fit. */
   readonly limits?: Limits;
 }
 

@@ -22,7 +22,7 @@ export interface UotaConfig {
 
 /** How {@linkcode parseUotaConfig} reports what is wrong, which depends on whose file it is. */
 export interface ConfigBlame {
-  /** @default "release_invalid" */
+  /** Who is to blame. @default "release_invalid" */
   readonly code?: ErrorCode;
   /** Whose `uota.cfg`, as messages begin. @default "The release's uota.cfg" */
   readonly where?: string;
