@@ -1,0 +1,62 @@
+/** What every command gets from `main.ts`, and what it may not get for itself. */
+import { configPath, type Environment, type GatewayConfig, loadConfig } from "../../config/mod.ts";
+import { showProgress, type Verbosity } from "../report/progress.ts";
+import type { Progress } from "../report/progress.ts";
+import type { Terminal } from "../report/terminal.ts";
+import type { TextOptions } from "../report/text.ts";
+
+/** The flags that stand before or after any command. */
+export interface GlobalFlags {
+  readonly config?: string;
+  readonly json?: true;
+  readonly quiet?: true;
+  readonly verbose?: true;
+}
+
+/** The surroundings of the process. */
+export interface Surroundings {
+  readonly terminal: Terminal;
+  readonly env: Environment;
+  /** Aborted by SIGINT and SIGTERM. */
+  readonly signal: AbortSignal;
+}
+
+export class CommandContext {
+  readonly signal: AbortSignal;
+  readonly json: boolean;
+  readonly #terminal: Terminal;
+  readonly #env: Environment;
+  readonly #flags: GlobalFlags;
+
+  constructor({ terminal, env, signal }: Surroundings, flags: GlobalFlags) {
+    this.signal = signal;
+    this.json = flags.json ?? false;
+    this.#terminal = terminal;
+    this.#env = env;
+    this.#flags = flags;
+  }
+
+  /** @throws {UotaError} `config_invalid` */
+  loadConfig(): Promise<GatewayConfig> {
+    return loadConfig(configPath(this.#flags.config, this.#env), { env: this.#env });
+  }
+
+  /** Shows on stderr what is going on, until it is disposed of. */
+  showProgress(): Progress {
+    return showProgress(this.#terminal, {
+      verbosity: this.#verbosity(),
+      now: () => performance.now(),
+    });
+  }
+
+  /** Prints the result on stdout in the form that was asked for. */
+  print(forms: { readonly json: () => string; readonly text: (options: TextOptions) => string }) {
+    const { out, outColumns: width, outColor: color } = this.#terminal;
+    out(this.json ? forms.json() : forms.text({ width, color }));
+  }
+
+  #verbosity(): Verbosity {
+    if (this.#flags.quiet) return "quiet";
+    return this.#flags.verbose ? "verbose" : "normal";
+  }
+}

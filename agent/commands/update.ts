@@ -1,0 +1,28 @@
+/** `uota update` and `uota check`: the same run, which for `check` stops before it writes. */
+import { type ExitCode, exitCodeOfOutcomes } from "../exit_code.ts";
+import { resolvePortSelectors } from "../fleet/port_selectors.ts";
+import { updateJson } from "../report/json.ts";
+import { updateText } from "../report/text.ts";
+import { update, type UpdateRequest } from "../update.ts";
+import type { CommandContext } from "./context.ts";
+
+export async function runUpdate(
+  request: UpdateRequest,
+  context: CommandContext,
+): Promise<ExitCode> {
+  const config = await context.loadConfig();
+  const selectors = await resolvePortSelectors(request.selectors);
+  const report = await (async () => {
+    using progress = context.showProgress();
+    return await update(config, { ...request, selectors }, {
+      signal: context.signal,
+      onProgress: progress.onProgress,
+      log: progress.log,
+    });
+  })();
+  context.print({
+    json: () => updateJson(report),
+    text: (options) => updateText(report, options),
+  });
+  return exitCodeOfOutcomes(report.boards);
+}

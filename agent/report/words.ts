@@ -1,0 +1,56 @@
+/** How quantities and states read, for the tables and the progress lines. */
+import { styleText } from "node:util";
+import type { Outcome, OutcomeKind } from "../board/outcome.ts";
+
+/** What a cell shows where nothing is known. */
+export const UNKNOWN = "-";
+
+/** `512 B`, `4.2 KB`, `1.3 MB`: thousands of 1024, as free space on boards is counted. */
+export function bytes(count: number): string {
+  if (count < 1024) return `${count} B`;
+  if (count < 1024 * 1024) return `${(count / 1024).toFixed(1)} KB`;
+  return `${(count / 1024 / 1024).toFixed(1)} MB`;
+}
+
+export function seconds(count: number): string {
+  return `${count.toFixed(1)} s`;
+}
+
+/** `1 board`, `2 boards`. */
+export function counted(count: number, singular: string): string {
+  return `${count} ${singular}${count === 1 ? "" : "s"}`;
+}
+
+/** The version before and after, as far as known. */
+export function versionChange({ from, to }: Outcome): string {
+  if (from === to) return shown(from);
+  return `${shown(from)} -> ${shown(to)}`;
+}
+
+/** Text that a board or a server sent: without what would move the cursor or change colours. */
+export function shown(text: string | null): string {
+  return text === null || text === "" ? UNKNOWN : text.replaceAll(/\p{Cc}/gu, "?");
+}
+
+/** Text of several lines that came from outside: line breaks stay. */
+export function shownLines(text: string): readonly string[] {
+  return text.split("\n").map((line) => line.replaceAll(/\p{Cc}/gu, "?"));
+}
+
+/** A dry run skips what it would update: say what would happen, not how it is coded. */
+export function outcomeWord({ outcome, reason }: Outcome): string {
+  return outcome === "skipped" && reason?.code === "dry_run" ? "would update" : outcome;
+}
+
+const COLORS: Readonly<Record<OutcomeKind, "green" | "yellow" | "red" | "dim">> = {
+  updated: "green",
+  current: "green",
+  skipped: "dim",
+  unreachable: "yellow",
+  failed: "red",
+  rolled_back: "red",
+};
+
+export function colored(text: string, kind: OutcomeKind, color: boolean): string {
+  return color ? styleText(COLORS[kind], text, { validateStream: false }) : text;
+}

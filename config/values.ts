@@ -1,0 +1,135 @@
+/**
+ * What each single value of the configuration may be. A rule takes the value and returns what is
+ * wrong with it, to be read after the key's path, or null. Pure; a rule never repeats a value that
+ * may hold a secret.
+ */
+import { parseDuration } from "./durations.ts";
+
+/** A rule for one value: what is wrong with it, or null. */
+export type Rule<Value> = (value: Value) => string | null;
+
+export const MIN_BAUD = 300;
+export const MAX_BAUD = 12_000_000;
+/** More than a gateway has ports for. */
+export const MAX_JOBS = 256;
+
+export function urlProblem(url: string): string | null {
+  if (url === "") {
+    return "is empty, give the base URL that holds the file latest, as in https://example.com/downloads/";
+  }
+  if (!URL.canParse(url)) return "is not a URL, write it as in https://example.com/downloads/";
+  const parsed = new URL(url);
+  if (parsed.protocol !== "http:" && parsed.protocol !== "https:") {
+    return `must begin with http:// or https://, not ${parsed.protocol}`;
+  }
+  if (parsed.username !== "" || parsed.password !== "") {
+    return "must not hold a user name or password, put an Authorization line into source.headers";
+  }
+  if (parsed.search !== "" || parsed.hash !== "") {
+    return "must not have a ? or # part, it is the directory to which names are added";
+  }
+  return null;
+}
+
+export function pubkeyHashProblem(hash: string): string | null {
+  if (hash === "" || /^[0-9a-f]{64}$/i.test(hash)) return null;
+  const base64 = /^sha256\/([A-Za-z0-9+/]{43}=)$/.exec(hash)?.[1];
+  if (base64 !== undefined && atob(base64).length === 32) return null;
+  return "must be 64 hex digits (uOTA's form) or sha256/ and the base64 of 32 bytes (the SPKI form)";
+}
+
+/** RFC 9110, 5.6.2: a field name is a token. */
+export function headerNameProblem(name: string): string | null {
+  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) ? null : "is not a header name";
+}
+
+/** RFC 9110, 5.5: a field value has no line break or NUL. HTTP libraries take Latin-1 only. */
+export function headerValueProblem(value: string): string | null {
+  // deno-lint-ignore no-control-regex -- control characters are what is looked for
+  if (/[\x00-\x08\x0a-\x1f\x7f]/.test(value)) {
+    return "must not hold line breaks or control characters";
+  }
+  return /^[\x20-\xff\t]*$/.test(value) ? null : "must not hold characters beyond Latin-1";
+}
+
+export function baudProblem(baud: number): string | null {
+  return integerProblem(baud, MIN_BAUD, MAX_BAUD);
+}
+
+export function jobsProblem(jobs: number): string | null {
+  return integerProblem(jobs, 1, MAX_JOBS);
+}
+
+function integerProblem(value: number, least: number, most: number): string | null {
+  if (Number.isInteger(value) && value >= least && value <= most) return null;
+  return `must be a whole number from ${least} to ${most}, not ${value}`;
+}
+
+export function durationProblem(text: string): string | null {
+  return parseDuration(text) === null
+    ? `is not a duration, write it as in "30s", "15m" or "1h30m"`
+    : null;
+}
+
+export function portGlobProblem(glob: string): string | null {
+  return absoluteProblem(glob, "/dev/ttyACM*");
+}
+
+export function portPathProblem(path: string): string | null {
+  return absoluteProblem(path, "/dev/ttyACM0") ??
+    (/[*?[\]{}]/.test(path) ? "must be one port, not a glob" : null);
+}
+
+function absoluteProblem(path: string, example: string): string | null {
+  return path.startsWith("/") ? null : `must be an absolute path, as in ${example}`;
+}
+
+/** Names in commands stand beside `all`, `group:NAME`, globs, ports and commas. */
+export function boardNameProblem(name: string): string | null {
+  if (name === "all") return "must not be all, which selects every board";
+  if (name.startsWith("group:")) return "must not begin with group:, which selects a group";
+  return groupNameProblem(name);
+}
+
+export function groupNameProblem(name: string): string | null {
+  if (name === "") return "is empty";
+  if (/[*?[\]{}()!+@,/\\]/.test(name)) {
+    return "must not hold a slash, a comma or one of * ? [ ] { } ( ) ! + @ \\, which have a meaning in selectors";
+  }
+  return /^\S(.*\S)?$/.test(name) && !/\p{Cc}/u.test(name)
+    ? null
+    : "must not begin or end with a space or hold control characters";
+}
+
+export function uidProblem(uid: string): string | null {
+  return /^([0-9a-f]{2})+$/i.test(uid)
+    ? null
+    : "must be hex digits, two a byte, as uota boards shows them";
+}
+
+export function usbSerialProblem(serial: string): string | null {
+  return serial.trim() === "" ? "is empty" : null;
+}
+
+/** A path below the board's root, as `exclude` and `delete` list them. */
+export function boardPathProblem(path: string): string | null {
+  const parts = boardPath(path).split("/");
+  if (boardPath(path) === "") return "names no file or directory";
+  if (parts.includes("..")) return "must not hold .., paths count from the board's root";
+  if (/\p{Cc}/u.test(path)) return "must not hold control characters";
+  if (/[*?]/.test(path)) {
+    return "must be a name, not a glob: names are compared whole, a directory covers all below it";
+  }
+  return null;
+}
+
+/** The path without what means nothing: leading and trailing slashes, empty and `.` parts. */
+export function boardPath(path: string): string {
+  return path.split("/").filter((part) => part !== "" && part !== ".").join("/");
+}
+
+/** A version is one field of `latest`, which semicolons and line breaks end. */
+export function pinProblem(pin: string): string | null {
+  if (/[;\p{Cc}]/u.test(pin)) return "must not hold semicolons or control characters";
+  return pin === pin.trim() ? null : "must not begin or end with a space";
+}
