@@ -1,0 +1,33 @@
+/** Releases: from a source's notice to verified, unpacked files. The room's public surface. */
+
+export { type Validators } from "./download.ts";
+export { type Notice, parseNotice } from "./notice.ts";
+export {
+  type Cancellable,
+  fetchNotice,
+  obtainRelease,
+  type Poll,
+  pollNotice,
+  type PollOptions,
+  releaseFromFile,
+} from "./obtain.ts";
+export {
+  comparisonKey,
+  covers,
+  deletionPath,
+  excludes,
+  normalisePath,
+  type PathRefusal,
+  RESERVED_DIRECTORY,
+} from "./paths.ts";
+export { parsePin, type Pin } from "./pin.ts";
+export { baseUrl, type Limits, type SourceOptions, type Timeouts } from "./source.ts";
+export { type ConfigBlame, parseUotaConfig, type UotaConfig } from "./uota_cfg.ts";
+export {
+  type Claims,
+  type Release,
+  type ReleaseFile,
+  type VerifiedBy,
+  verifyArchive,
+} from "./verify.ts";
+export { compareVersions, type VersionOrder } from "./versions.ts";

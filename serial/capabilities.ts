@@ -1,0 +1,67 @@
+/** What one MicroPython board is and can do, as `on_board/probe.py` reports it. */
+import { z } from "zod";
+import { UotaError } from "../errors/mod.ts";
+
+export interface Capabilities {
+  /** `sys.implementation.name`, such as "micropython". */
+  readonly implementation: string;
+  /** `sys.implementation.version`, such as "1.27.0". */
+  readonly version: string;
+  /** `sys.platform`, such as "esp32". */
+  readonly platform: string;
+  /** `os.uname().machine`, such as "Raspberry Pi Pico with RP2040"; null where there is none. */
+  readonly machine: string | null;
+  /** `machine.unique_id()` in lower-case hex; null where the port has none. */
+  readonly uid: string | null;
+  readonly hardReset: boolean;
+  readonly directories: boolean;
+  readonly rename: boolean;
+  readonly statvfs: boolean;
+  /** SHA-256 can be computed on the board. */
+  readonly sha256: boolean;
+  /** `gc.mem_free()` after a soft reset and a collection, in bytes. */
+  readonly freeHeapBytes: number;
+}
+
+const flag = z.enum(["0", "1"]).transform((value) => value === "1");
+const facts = z.object({
+  implementation: z.string().min(1),
+  version: z.string().min(1),
+  platform: z.string().min(1),
+  machine: z.string().optional(),
+  uid: z.string().regex(/^([0-9a-f]{2})+$/).optional(),
+  hard_reset: flag,
+  directories: flag,
+  rename: flag,
+  statvfs: flag,
+  sha256: flag,
+  free_heap: z.string().regex(/^\d+$/).transform(Number),
+});
+
+/**
+ * Reads the probe's replies.
+ *
+ * @throws {UotaError} `protocol` when facts are missing or not of their form
+ */
+export function parseCapabilities(replies: readonly string[], path: string): Capabilities {
+  const pairs = replies.map((reply) => {
+    const cut = reply.indexOf("\t");
+    return [reply.slice(0, cut), reply.slice(cut + 1)] as const;
+  });
+  const parsed = facts.safeParse(Object.fromEntries(pairs));
+  if (!parsed.success) {
+    const missing = parsed.error.issues.map((issue) => issue.path.join(".")).join(", ");
+    throw new UotaError(
+      "protocol",
+      `The board on ${path} did not say what it is (${missing}); check that it runs MicroPython 1.9 or newer`,
+    );
+  }
+  const { hard_reset, free_heap, machine, uid, ...rest } = parsed.data;
+  return {
+    ...rest,
+    machine: machine ?? null,
+    uid: uid ?? null,
+    hardReset: hard_reset,
+    freeHeapBytes: free_heap,
+  };
+}

@@ -1,0 +1,16 @@
+/** MicroPython boards on a tty: the public surface of this room. */
+export {
+  type AskOptions,
+  type Board,
+  connectBoard,
+  type ConnectOptions,
+  type PathState,
+  sha256Hex,
+  type Space,
+  type TreeEntry,
+  type WriteFilesOptions,
+} from "./board.ts";
+export type { Capabilities } from "./capabilities.ts";
+export type { PythonValue } from "./literal.ts";
+export { type Script, script } from "./script.ts";
+export type { WriteEntry } from "./write_plan.ts";

@@ -1,0 +1,48 @@
+# Looking at files on a board with directories. Needs reply.py.
+import os
+def stat(path):
+    try:
+        s = os.stat(path)
+        return s[0], s[6]
+    except OSError as e:
+        # ENOENT, and ENOTDIR where a parent is a file.
+        if e.args[0] in (2, 20):
+            return 0, 0
+        raise
+def digest(path):
+    from hashlib import sha256
+    from binascii import hexlify
+    h = sha256()
+    b = bytearray(512)
+    m = memoryview(b)
+    with open(path, "rb") as f:
+        while True:
+            n = f.readinto(b)
+            if not n:
+                break
+            h.update(m[:n])
+    return hexlify(h.digest()).decode()
+def describe(prefix, names, hashes):
+    for name in names:
+        mode, size = stat(prefix + name)
+        if not mode:
+            reply("-")
+        elif mode & 0x4000:
+            reply("d")
+        elif hashes:
+            reply("f", size, digest(prefix + name))
+        else:
+            reply("f", size)
+def walk(path):
+    for e in os.ilistdir(path):
+        if e[0] in (".", ".."):
+            continue
+        p = path.rstrip("/") + "/" + e[0]
+        if e[1] & 0x4000:
+            reply("d", p)
+            walk(p)
+        else:
+            reply("f", p)
+def space():
+    s = os.statvfs("/")
+    reply(s[1] or s[0], s[2], s[4])

@@ -1,0 +1,189 @@
+/**
+ * A real nginx with its own configuration, certificates and log, over HTTP and TLS on free ports:
+ * the web server that most publishers have. Runs as root and as anybody else.
+ */
+
+import { type CertificateRequest, makeAuthority } from "./certificates.ts";
+
+/** What {@linkcode startNginx} serves beside the published files. */
+export interface NginxOptions {
+  /** Directives of nginx for both servers, e.g. `location = /old { return 302 /new; }`. */
+  readonly directives?: string;
+  /** The certificate of the TLS server. */
+  readonly certificate?: CertificateRequest;
+}
+
+/** A request as nginx logged it. */
+export interface LoggedRequest {
+  readonly scheme: string;
+  readonly method: string;
+  readonly uri: string;
+  readonly status: number;
+  readonly authorization: string;
+  readonly acceptEncoding: string;
+}
+
+/** A running nginx; stops when disposed of. */
+export interface Nginx extends AsyncDisposable {
+  /** Base URL without TLS. */
+  readonly url: string;
+  /** Base URL with TLS. */
+  readonly tlsUrl: string;
+  /** The authority that issued its certificate, in PEM. */
+  readonly caFile: string;
+  /** Its own certificate, in PEM. */
+  readonly certificateFile: string;
+  /** Puts files into the document root, each at once. */
+  publish(files: Readonly<Record<string, string | Uint8Array>>): Promise<void>;
+  /** All requests that it has answered by now. */
+  log(): Promise<readonly LoggedRequest[]>;
+}
+
+/** Why tests that need nginx are skipped, or null. CI has everything, so nothing is skipped there. */
+export async function whyNoNginx(): Promise<string | null> {
+  if (Deno.env.has("CI")) return null;
+  for (const [command, option] of [["nginx", "-v"], ["openssl", "version"]] as const) {
+    try {
+      await new Deno.Command(command, { args: [option], stderr: "null", stdout: "null" }).output();
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return `${command} is not installed`;
+      throw error;
+    }
+  }
+  return null;
+}
+
+/** Answered by every server, so that {@linkcode Nginx.log} can tell what came before. */
+const SENTINEL = "/.sentinel";
+const ATTEMPTS = 5;
+
+/** Starts nginx and waits until it accepts connections. */
+export async function startNginx(options: NginxOptions = {}): Promise<Nginx> {
+  const directory = await Deno.makeTempDir({ prefix: "uota-nginx-" });
+  try {
+    const authority = await makeAuthority(directory);
+    const certificate = await authority.issue(options.certificate);
+    await Deno.mkdir(`${directory}/www`);
+    // Another program may take a free port before nginx does.
+    for (let attempt = 1;; attempt++) {
+      const [port, tlsPort] = freePorts();
+      const directives = `${options.directives ?? ""}
+        ssl_certificate ${certificate.certificateFile};
+        ssl_certificate_key ${certificate.keyFile};`;
+      await Deno.writeTextFile(
+        `${directory}/nginx.conf`,
+        configuration({ directory, port, tlsPort, directives }),
+      );
+      const child = await launch(directory);
+      if (child === null && attempt < ATTEMPTS) continue;
+      if (child === null) {
+        throw new Error(
+          `nginx did not start: ${await Deno.readTextFile(`${directory}/error.log`)}`,
+        );
+      }
+      return {
+        url: `http://127.0.0.1:${port}/`,
+        tlsUrl: `https://localhost:${tlsPort}/`,
+        caFile: authority.caFile,
+        certificateFile: certificate.certificateFile,
+        publish: (files) => publish(`${directory}/www`, files),
+        log: () => readLog(`http://127.0.0.1:${port}`, `${directory}/access.log`),
+        [Symbol.asyncDispose]: async () => {
+          child.kill("SIGTERM");
+          await child.status;
+          await Deno.remove(directory, { recursive: true });
+        },
+      };
+    }
+  } catch (error) {
+    await Deno.remove(directory, { recursive: true });
+    throw error;
+  }
+}
+
+function freePorts(): readonly [number, number] {
+  using first = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  using second = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return [first.addr.port, second.addr.port];
+}
+
+interface Configuration {
+  readonly directory: string;
+  readonly port: number;
+  readonly tlsPort: number;
+  readonly directives: string;
+}
+
+/** One worker, so that the log's order is the order of the requests. */
+function configuration({ directory, port, tlsPort, directives }: Configuration): string {
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+    .map((name) => `${name}_temp_path ${directory}/tmp-${name};`).join("\n");
+  return `
+    ${Deno.uid() === 0 ? "user root;" : ""}
+    worker_processes 1;
+    daemon off;
+    pid ${directory}/nginx.pid;
+    error_log ${directory}/error.log;
+    events { worker_connections 64; }
+    http {
+      log_format requests escape=json '{"scheme":"$scheme","method":"$request_method",'
+        '"uri":"$request_uri","status":$status,"authorization":"$http_authorization",'
+        '"acceptEncoding":"$http_accept_encoding"}';
+      access_log ${directory}/access.log requests;
+      ${temporary}
+      default_type application/octet-stream;
+      server {
+        listen 127.0.0.1:${port};
+        listen 127.0.0.1:${tlsPort} ssl;
+        root ${directory}/www;
+        location = ${SENTINEL} { return 204; }
+        ${directives}
+      }
+    }`;
+}
+
+/** Resolves once nginx listens, which it does before it writes its pid; null where it ended. */
+async function launch(directory: string): Promise<Deno.ChildProcess | null> {
+  using watcher = Deno.watchFs(directory);
+  const child = new Deno.Command("nginx", {
+    args: ["-p", directory, "-c", `${directory}/nginx.conf`, "-e", `${directory}/error.log`],
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  const ended = child.status.then(() => watcher.close());
+  for await (const { paths } of watcher) {
+    if (paths.some((path) => path.endsWith("/nginx.pid")) && await hasText(paths)) return child;
+  }
+  await ended;
+  return null;
+}
+
+async function hasText(paths: readonly string[]): Promise<boolean> {
+  const pidFile = paths.find((path) => path.endsWith("/nginx.pid"));
+  return pidFile !== undefined && (await Deno.readTextFile(pidFile)).trim() !== "";
+}
+
+async function publish(
+  root: string,
+  files: Readonly<Record<string, string | Uint8Array>>,
+): Promise<void> {
+  for (const [name, content] of Object.entries(files)) {
+    const path = `${root}/${name}`;
+    await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+    const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+    await Deno.writeFile(`${path}.part`, bytes);
+    await Deno.rename(`${path}.part`, path);
+  }
+}
+
+async function readLog(origin: string, file: string): Promise<readonly LoggedRequest[]> {
+  // nginx logs a request after it answered it. The one worker turns to this request only when it
+  // is done with those before, so that their lines are there by its answer.
+  const sentinel = await fetch(`${origin}${SENTINEL}`);
+  await sentinel.body?.cancel();
+  const lines = (await Deno.readTextFile(file)).split("\n").filter((line) => line !== "");
+  // The format is the one in the configuration above.
+  const requests = lines.map((line) => JSON.parse(line) as LoggedRequest);
+  return requests.filter(({ uri }) => uri !== SENTINEL);
+}
