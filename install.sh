@@ -102,6 +102,18 @@ fetch_release() {
   chmod +x "$release_deno"
 }
 
+# Lets npm and Deno fetch through whom the system trusts, such as a company's proxy. Only for
+# fetching: what the gateway trusts is its configuration's business.
+trust_system_authorities() {
+  bundle=/etc/ssl/certs/ca-certificates.crt
+  if [ -z "${NODE_EXTRA_CA_CERTS-}" ] && [ -r "$bundle" ]; then
+    NODE_EXTRA_CA_CERTS=$bundle
+    export NODE_EXTRA_CA_CERTS
+  fi
+  : "${DENO_TLS_CA_STORE:=mozilla,system}"
+  export DENO_TLS_CA_STORE
+}
+
 # Sets deno to the executable to use, and fetches it first if need be.
 find_deno() {
   if have deno && is_pinned_deno deno; then
@@ -115,7 +127,7 @@ find_deno() {
     if is_pinned_deno "$deno"; then return; fi
   done
 
-  if have npm && fetch_with_npm; then
+  if have npm && (trust_system_authorities && fetch_with_npm); then
     deno=$npm_deno
   elif [ -n "$sha256" ] && have curl && have unzip; then
     fetch_release || die $EXIT_UNAVAILABLE "Deno cannot be downloaded: check the network and try again"
@@ -133,8 +145,12 @@ find_deno() {
 
 # Runs one of the tasks of deno.json, in place of this script.
 run_task() {
-  find_deno
   cd "$root"
+  find_deno
+  (
+    trust_system_authorities
+    "$deno" install --quiet </dev/null
+  ) || die $EXIT_UNAVAILABLE "the libraries of deno.lock cannot be fetched: check the network and try again"
   # A task that starts deno again must find this one.
   PATH=$(dirname "$deno"):$PATH
   export PATH
