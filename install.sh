@@ -20,9 +20,10 @@ usage() {
   cat <<'END'
 Usage: ./install.sh --try          update an emulated board from a local release server
        ./install.sh --test [ARG…]  run the test suite, with arguments for deno test
+       ./install.sh --print-deno   print the path of the Deno that these two use
        ./install.sh --help         this text
 
-Neither needs root or a board. If Deno is missing or is another version than the pinned one, it is
+None needs root or a board. If Deno is missing or is another version than the pinned one, it is
 fetched into .deno/ in this directory; nothing is installed in the system.
 END
 }
@@ -83,7 +84,7 @@ fetch_with_npm() {
   say "fetching Deno $DENO_VERSION from npm into .deno/"
   mkdir -p "$root/.deno"
   npm install --prefix "$root/.deno" --ignore-scripts --no-audit --no-fund --no-package-lock \
-    --loglevel=error "deno@$DENO_VERSION" "@deno/linux-$arch-glibc@$DENO_VERSION" >&2 </dev/null ||
+    --loglevel=error --no-update-notifier "deno@$DENO_VERSION" "@deno/linux-$arch-glibc@$DENO_VERSION" >&2 </dev/null ||
     return 1
   check_sha256 "$npm_deno"
   chmod +x "$npm_deno"
@@ -165,6 +166,10 @@ case ${1-} in
   --test)
     shift
     run_task test "$@"
+    ;;
+  --print-deno)
+    find_deno
+    printf '%s\n' "$deno"
     ;;
   -h | --help)
     usage
