@@ -5,7 +5,7 @@
 
 /** Where releases come from, and what a release must satisfy. */
 export interface SourceConfig {
-  /** Base URL, http or https, always ending in a slash; `latest` is looked for right below it. */
+  /** Base URL, http or https, whose path ends in a slash; `latest` is looked for right below it. */
   readonly url: string;
   /** The server's public key: uOTA's hex form or `sha256/BASE64` of its SPKI; empty for none. */
   readonly pubkeyHash: string;

@@ -186,9 +186,11 @@ function matchOf(match: NonNullable<FileContent["board"]>[number]["match"]): Boa
   throw new UotaError("internal", "A board's match passed the schema without a key");
 }
 
-/** uOTA adds a missing slash, and so do we. */
+/** uOTA adds a missing slash, and so do we; a query, as signed URLs have, stays behind it. */
 function withSlash(url: string): string {
-  return url.endsWith("/") ? url : `${url}/`;
+  const query = url.indexOf("?");
+  const path = query === -1 ? url : url.slice(0, query);
+  return path.endsWith("/") ? url : `${path}/${url.slice(path.length)}`;
 }
 
 function defaultStateDir({ env, uid }: Surroundings): string {

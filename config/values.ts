@@ -25,9 +25,7 @@ export function urlProblem(url: string): string | null {
   if (parsed.username !== "" || parsed.password !== "") {
     return "must not hold a user name or password, put an Authorization line into source.headers";
   }
-  if (parsed.search !== "" || parsed.hash !== "") {
-    return "must not have a ? or # part, it is the directory to which names are added";
-  }
+  if (parsed.hash !== "") return "must not have a # part, which is never sent to a server";
   return null;
 }
 

@@ -58,6 +58,17 @@ Deno.test("loadConfig() puts the defaults in", async () => {
   });
 });
 
+Deno.test("loadConfig() adds the slash that a URL's path lacks", async () => {
+  const cases = [
+    ["https://example.com", "https://example.com/"],
+    ["https://example.com/a/", "https://example.com/a/"],
+    ["https://example.com/a?key=b/", "https://example.com/a/?key=b/"],
+  ];
+  for (const [url, complete] of cases) {
+    assertEquals((await load(`[source]\nurl = "${url}"\n`)).source.url, complete);
+  }
+});
+
 Deno.test("loadConfig() reads every key", async () => {
   const pem = "-----BEGIN CERTIFICATE-----\n";
   const config = await withFile(
@@ -232,8 +243,8 @@ const FAULTS: readonly (readonly [string, string])[] = [
     "source.url: must not hold a user name or password, put an Authorization line into source.headers",
   ],
   [
-    `[source]\nurl = "https://example.com/?a=1"\n`,
-    "source.url: must not have a ? or # part, it is the directory to which names are added",
+    `[source]\nurl = "https://example.com/#a"\n`,
+    "source.url: must not have a # part, which is never sent to a server",
   ],
   [`${MINIMAL}pubkey_hash = "abc"\n`, `source.pubkey_hash: ${PIN_FORMS}`],
   [`${MINIMAL}pubkey_hash = "sha256/AAAA"\n`, `source.pubkey_hash: ${PIN_FORMS}`],
