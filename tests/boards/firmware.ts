@@ -14,7 +14,7 @@ import startSource from "./firmware/start.py" with { type: "text" };
 import { FORCED_EXIT, type Interpreter, InterpreterLoader } from "./micropython_module.ts";
 import { Syscalls } from "./syscalls.ts";
 import { Traps } from "./traps.ts";
-import { ADDRESS, BASE_PAGES } from "./wasm_image.ts";
+import { ADDRESS, BASE_PAGES, BINARY_FD } from "./wasm_image.ts";
 
 /** The harness's services that `machine.py` imports as `_board`. */
 export interface BoardServices {
@@ -84,6 +84,8 @@ export class Firmware {
       functions: { ...syscalls, fd_read: traps.around(read) },
     });
     traps.exports = exports;
+    const memory = new DataView(this.memory.buffer);
+    for (const at of ADDRESS.binaryStreams) memory.setInt32(at, BINARY_FD, true);
     interpreter.registerJsModule("_board", this.#services);
     interpreter.runPython(`exec(${JSON.stringify(startSource)}, {})`);
     return interpreter;

@@ -11,6 +11,7 @@
 
 import type { Console } from "./console.ts";
 import { ERRNO, FlashError } from "./errno.ts";
+import { BINARY_FD } from "./wasm_image.ts";
 import { BLOCK_BYTES, type Flash, type FlashNode, splitPath } from "./flash.ts";
 
 /** An imported function of the module: numbers in, a number out. */
@@ -37,6 +38,8 @@ const S_IFDIR = 0o040000;
 const S_IFREG = 0o100000;
 const FIRST_FILE_FD = 3;
 const DIRENT_BYTES = 280;
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
 const POLLIN = 0x1;
 const POLLOUT = 0x4;
 
@@ -244,7 +247,7 @@ export class Syscalls {
   #poll(fds: number, count: number, timeoutMs: number): number {
     const view = this.#view;
     const wantsInput = Array.from({ length: count }, (_, index) => index)
-      .some((index) => view.getInt32(fds + index * 8, true) === 0);
+      .some((index) => isConsole(view.getInt32(fds + index * 8, true)));
     // select.poll() asks again and again with a time-out of 0; a short wait here spares the
     // processor and still answers within a tick.
     if (wantsInput && !this.#console.readable) {
@@ -253,7 +256,7 @@ export class Syscalls {
     let ready = 0;
     for (let index = 0; index < count; index++) {
       const at = fds + index * 8;
-      const able = view.getInt32(at, true) !== 0 || this.#console.readable
+      const able = !isConsole(view.getInt32(at, true)) || this.#console.readable
         ? POLLIN | POLLOUT
         : POLLOUT;
       const events = view.getInt16(at + 4, true) & able;
@@ -275,7 +278,9 @@ export class Syscalls {
   #read(fd: number, vectors: number, count: number, result: number): number {
     let total = 0;
     for (const into of this.#vectors(vectors, count)) {
-      const taken = fd === 0 ? this.#readConsole(into, total > 0) : this.#readFile(fd, into);
+      const taken = fd === 0 || fd === BINARY_FD
+        ? this.#readConsole(into, { some: total > 0, text: fd === 0 })
+        : this.#readFile(fd, into);
       total += taken;
       if (taken < into.length) break;
     }
@@ -283,10 +288,14 @@ export class Syscalls {
     return 0;
   }
 
-  #readConsole(into: Uint8Array<ArrayBufferLike>, some: boolean): number {
+  #readConsole(
+    into: Uint8Array<ArrayBufferLike>,
+    { some, text }: { some: boolean; text: boolean },
+  ): number {
     let count = 0;
     while (count < into.length && (this.#console.readable || (count === 0 && !some))) {
-      into[count++] = this.#console.readByte();
+      const byte = this.#console.readByte();
+      into[count++] = text && byte === CARRIAGE_RETURN ? LINE_FEED : byte;
     }
     return count;
   }
@@ -306,7 +315,8 @@ export class Syscalls {
     for (const shared of this.#vectors(vectors, count)) {
       if (shared.length === 0) continue;
       const bytes = new Uint8Array(shared);
-      if (fd < FIRST_FILE_FD) this.#console.write(bytes);
+      if (fd === BINARY_FD) this.#console.write(bytes);
+      else if (fd < FIRST_FILE_FD) this.#console.write(withCarriageReturns(bytes));
       else this.#writeFile(this.#file(fd), bytes);
       total += bytes.length;
     }
@@ -333,4 +343,22 @@ export class Syscalls {
     this.#view.setBigInt64(result, BigInt(at), true);
     return 0;
   }
+}
+
+function isConsole(fd: number): boolean {
+  return fd === 0 || fd === BINARY_FD;
+}
+
+/** `mp_hal_stdout_tx_strn_cooked` (shared/runtime/stdout_helpers.c). */
+function withCarriageReturns(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  let feeds = 0;
+  for (const byte of bytes) if (byte === LINE_FEED) feeds++;
+  if (feeds === 0) return bytes;
+  const cooked = new Uint8Array(bytes.length + feeds);
+  let at = 0;
+  for (const byte of bytes) {
+    if (byte === LINE_FEED) cooked[at++] = CARRIAGE_RETURN;
+    cooked[at++] = byte;
+  }
+  return cooked;
 }

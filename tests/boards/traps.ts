@@ -25,7 +25,7 @@ export class Traps {
 
   /** Serves the trap numbers and passes every other call on. */
   around(read: HostFunction): HostFunction {
-    return (fd = 0, argument = 0, ...rest) => {
+    return (fd = 0, argument = 0, second = 0, ...rest) => {
       switch (fd) {
         case TRAP.pasteByte:
           return this.#pasteByte(argument);
@@ -37,8 +37,10 @@ export class Traps {
           return this.#delay(argument >>> 0);
         case TRAP.delayUs:
           return this.#delay((argument >>> 0) / 1000);
+        case TRAP.transmit:
+          return this.#transmit(argument, second);
         default:
-          return read(fd, argument, ...rest);
+          return read(fd, argument, second, ...rest);
       }
     };
   }
@@ -72,6 +74,12 @@ export class Traps {
       const byte = this.#console.readByte();
       if (byte === CTRL_C || byte === CTRL_D) return 0;
     }
+  }
+
+  #transmit(at: number, length: number): number {
+    // A copy, since the memory is shared and nothing outside takes shared bytes.
+    this.#console.write(new Uint8Array(new Uint8Array(this.#memory.buffer, at, length)));
+    return length;
   }
 
   /** Sleeps, and raises KeyboardInterrupt as soon as Ctrl-C arrives. */

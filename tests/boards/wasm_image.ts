@@ -36,6 +36,8 @@ export const TRAP = {
   delayMs: 0x7004,
   /** `mp_hal_delay_us(us)`. */
   delayUs: 0x7005,
+  /** `mp_hal_stdout_tx_strn(bytes, length)`: output that is as it shall be on the line. */
+  transmit: 0x7006,
 } as const;
 
 /** Where the interpreter keeps what an interrupt handler touches (`mp_state_ctx` and friends). */
@@ -50,9 +52,17 @@ export const ADDRESS = {
   keyboardTraceback: 185108 + 76,
   /** `MP_STATE_VM(sched_state)`, i16: 1 idle, 0 pending. */
   schedulerState: 185108 + 252,
+  /**
+   * The descriptors in the objects `sys.stdin.buffer`, `sys.stdout.buffer`, `sys.stderr.buffer`,
+   * i32. They are set to {@linkcode BINARY_FD}, since only text streams translate line ends.
+   */
+  binaryStreams: [178824 + 4, 178832 + 4, 178840 + 4],
   /** `pyexec_mode_kind`, i32: 1 raw, 0 friendly. */
   replMode: 186084,
 } as const;
+
+/** The descriptor of the serial line as a binary stream. */
+export const BINARY_FD = 0x7000;
 
 /** Memory in 64 KiB pages: what the module asks for at least, without Python's heap. */
 export const BASE_PAGES = 259;
@@ -77,9 +87,9 @@ function localTee(index: number): Uint8Array {
 function call(index: number): Uint8Array {
   return joinBytes([OP.call], unsignedLeb(index));
 }
-/** `fd_read(trap, argument, 0, 0)`, which leaves an i32. */
-function trap(number: number, argument: Uint8Array): Uint8Array {
-  return joinBytes(i32(number), argument, i32(0), i32(0), call(FD_READ));
+/** `fd_read(trap, argument, second, 0)`, which leaves an i32. */
+function trap(number: number, argument: Uint8Array, second = i32(0)): Uint8Array {
+  return joinBytes(i32(number), argument, second, i32(0), call(FD_READ));
 }
 
 /** New bodies by the number of the function, counted without imports. */
@@ -88,6 +98,7 @@ const REPLACED: ReadonlyMap<number, Uint8Array> = new Map([
   [1217, functionBody(i32(0))],
   [1193, functionBody(trap(TRAP.pasteByte, localGet(0)))],
   [1192, functionBody(trap(TRAP.pasteClose, localGet(0)), [OP.drop])],
+  [1225, functionBody(trap(TRAP.transmit, localGet(0), localGet(1)))],
   [1226, functionBody(trap(TRAP.delayMs, localGet(0)), [OP.drop])],
   [1228, functionBody(trap(TRAP.delayUs, localGet(0)), [OP.drop])],
   // readline(line, prompt): as in shared/readline/readline.c, with a real mp_hal_stdin_rx_chr.
