@@ -32,18 +32,18 @@ Deno.test("parseUotaConfig() takes the last of two equal keys", () => {
 });
 
 const WRONG: Readonly<Record<string, readonly [string | Uint8Array, RegExp]>> = {
-  "a list": ["['a']", /holds a list instead of a dictionary \(line 1, column 1\)$/],
+  "a list": ["['a']", /holds a value of type list instead of a dictionary \(line 1, column 1\)$/],
   "text for a list": [
     "{\n  'delete': 'old.py'}",
-    /has a str for "delete", which takes a list of names .* \(line 2, column 13\)$/,
+    /has a value of type str for "delete", which takes a list of names .* \(line 2, column 13\)$/,
   ],
   "a number in a list": [
     "{'excluded_files': ['a', 3]}",
-    /has a int in the list "excluded_files", which takes names .* \(line 1, column 26\)$/,
+    /has a value of type int in the list "excluded_files", which takes names .* \(line 1, column 26\)$/,
   ],
   "a number as url": [
     "{'url': 3}",
-    /has a int for "url", which takes a text \(line 1, column 9\)$/,
+    /has a value of type int for "url", which takes a text \(line 1, column 9\)$/,
   ],
   "bytes that are not UTF-8": ["{'delete': [b'\\xff']}", /bytes that are not UTF-8 in the list/],
   "code": [
@@ -63,6 +63,6 @@ for (const [what, [content, message]] of Object.entries(WRONG)) {
 
 Deno.test("parseUotaConfig() blames whom it is told to", async () => {
   const blame = { code: "board_error", where: "The uota.cfg on the board" } as const;
-  const message = /^The uota\.cfg on the board holds a int instead/;
+  const message = /^The uota\.cfg on the board holds a value of type int instead/;
   await assertRefused(() => parseUotaConfig("1", blame), "board_error", message);
 });
