@@ -55,6 +55,12 @@ export class CommandContext {
     out(this.json ? forms.json() : forms.text({ width, color }));
   }
 
+  /** A line for people, on stdout unless that is for programs. */
+  tell(line: string): void {
+    const { out, err } = this.#terminal;
+    (this.json ? err : out)(`${line}\n`);
+  }
+
   #verbosity(): Verbosity {
     if (this.#flags.quiet) return "quiet";
     return this.#flags.verbose ? "verbose" : "normal";

@@ -9,7 +9,7 @@ import { UotaError } from "../../errors/mod.ts";
 import { EXIT, type ExitCode } from "../exit_code.ts";
 import { runBoards } from "./boards.ts";
 import { CommandContext, type GlobalFlags, type Surroundings } from "./context.ts";
-import { runDemo } from "./demo.ts";
+import { runDemoCommand } from "./demo.ts";
 import { runUpdate } from "./update.ts";
 
 /** Commands of INTERFACE.md that this version does not have. They must not look like typing errors. */
@@ -160,7 +160,7 @@ function buildProgram(surroundings: Surroundings, done: (code: ExitCode) => void
   program.command("demo")
     .description("Update an emulated board from a release server, both on this machine.")
     .addHelpText("after", example(["uota demo", "needs no root, no board and no configuration"]))
-    .action(async () => done(await runDemo(surroundings)));
+    .action(async () => done(await runDemoCommand(context())));
 
   for (const name of NOT_BUILT) {
     program.command(name, { hidden: true })

@@ -1,0 +1,1 @@
+WIFI = "the board's own"

@@ -1,0 +1,1 @@
+WIFI = "to be filled in on each board"
