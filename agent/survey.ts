@@ -1,7 +1,11 @@
-/** The attached boards: what `uota boards` shows. */
+/** The attached boards: what `uota boards` shows. Each is visited and its program started again. */
 import type { GatewayConfig } from "../config/mod.ts";
 import { UotaError } from "../errors/mod.ts";
+import { connectBoard, findPorts } from "../serial/mod.ts";
+import { glance } from "./board/inspect.ts";
 import type { Reason } from "./board/outcome.ts";
+import { type FleetBoard, identify, knownBoards } from "./fleet/identity.ts";
+import { sideBySide } from "./fleet/side_by_side.ts";
 import type { RunOptions } from "./update.ts";
 
 export interface AttachedBoard {
@@ -19,9 +23,56 @@ export interface AttachedBoard {
   readonly reason: Reason | null;
 }
 
-export function surveyBoards(
-  _config: GatewayConfig,
-  _options: RunOptions,
+/** Asks every attached board; one that cannot be asked is in the answer with its reason. */
+export async function surveyBoards(
+  config: GatewayConfig,
+  options: RunOptions,
 ): Promise<readonly AttachedBoard[]> {
-  return Promise.reject(new UotaError("internal", "surveyBoards is not there yet"));
+  const known = await knownBoards(config, await findPorts(config.gateway.ports));
+  const attached = known.flatMap((board) => board.port ? [{ board, path: board.port.path }] : []);
+  return await sideBySide(attached, config.gateway.jobs, async ({ board, path }) => {
+    options.onProgress?.({ board: board.name, port: path, phase: "opening" });
+    try {
+      return await askBoard(config, board, path, options.signal);
+    } catch (error) {
+      if (!(error instanceof UotaError) || options.signal.aborted) throw error;
+      return {
+        ...describe(board, path),
+        reason: { code: error.code, message: error.message },
+      };
+    }
+  });
+}
+
+async function askBoard(
+  config: GatewayConfig,
+  known: FleetBoard,
+  path: string,
+  signal: AbortSignal,
+): Promise<AttachedBoard> {
+  const { baud } = known.entry?.settings ?? config.defaults;
+  await using board = await connectBoard(path, { signal, baud });
+  const { capabilities } = board;
+  const seen = await glance(board, { signal });
+  return {
+    ...describe(identify(config, known, capabilities.uid), path),
+    micropython: capabilities.version,
+    machine: capabilities.machine,
+    version: seen.version,
+    freeBytes: seen.space ? seen.space.freeBlocks * seen.space.blockBytes : null,
+  };
+}
+
+function describe(board: FleetBoard, path: string): AttachedBoard {
+  return {
+    name: board.name,
+    uid: board.uid,
+    port: path,
+    group: board.group,
+    micropython: null,
+    machine: null,
+    version: null,
+    freeBytes: null,
+    reason: null,
+  };
 }

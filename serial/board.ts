@@ -3,6 +3,7 @@
  * releases. Used by the steps in `agent/board/`.
  *
  * INVARIANTS
+ * - Paths are relative to the root of the file system that holds main.py, without a leading slash.
  * - Whatever happens, closing a board that was interrupted starts its program again, unless it was
  *   reset already.
  * - A script is sent once a visit: the raw REPL keeps its functions until the next soft reset.
@@ -23,6 +24,11 @@ export type PathState =
   | { readonly kind: "directory" }
   | { readonly kind: "file"; readonly sizeBytes: number; readonly sha256: string };
 
+/** As {@linkcode PathState}, without the hash. */
+export type PathKind =
+  | { readonly kind: "missing" | "directory" }
+  | { readonly kind: "file"; readonly sizeBytes: number };
+
 /** The file system's size, in blocks of `blockBytes`. */
 export interface Space {
   readonly blockBytes: number;
@@ -30,7 +36,7 @@ export interface Space {
   readonly freeBlocks: number;
 }
 
-/** One entry below a directory, with its absolute path. */
+/** One entry below a directory, with its whole path. */
 export interface TreeEntry {
   readonly kind: "file" | "directory";
   readonly path: string;
@@ -122,6 +128,12 @@ export class Board implements AsyncDisposable {
     return this.#capabilities;
   }
 
+  /** The name under which the board itself knows `path`; `""` gives the root with its slash. */
+  locate(path: string): string {
+    const { root } = this.capabilities;
+    return root === null ? path : `${root}/${path}`;
+  }
+
   /** Asks the board what it is. {@linkcode connectBoard} has done it. */
   async probe(options: AskOptions): Promise<void> {
     const replies = await this.#run(scripts.probe, options);
@@ -129,30 +141,41 @@ export class Board implements AsyncDisposable {
     this.#chunkBytes = chunkFor(this.#capabilities.freeHeapBytes, this.#repl.transfer);
   }
 
-  /** What is at each of `paths` (absolute); hashes are computed on the board where it can. */
+  /** What is at each of `paths`, with hashes: computed on the board, or here where it cannot. */
   async describe(paths: readonly string[], options: AskOptions): Promise<PathState[]> {
-    const { sha256 } = this.capabilities;
-    await this.#ensure(this.#inspectScript(), options);
+    const replies = await this.#look(paths, this.capabilities.sha256, options);
     const states: PathState[] = [];
-    for (const { directory, names } of groupByDirectory(paths, this.#chunkBytes)) {
-      const replies = await this.call("describe", [directory, names, sha256], options);
-      if (replies.length !== names.length) throw this.#garbled("a list of files");
-      for (const [index, reply] of replies.entries()) {
-        states.push(
-          await this.#pathState(reply, directory + (names[index] ?? ""), options),
-        );
+    for (const [index, path] of paths.entries()) {
+      const reply = replies[index] ?? "";
+      const state = this.#pathKind(reply, path);
+      if (state.kind !== "file") {
+        states.push({ kind: state.kind });
+        continue;
       }
+      const onBoard = reply.split("\t")[2];
+      const sha256 = onBoard ?? sha256Hex(await this.readFile(path, options));
+      states.push({ ...state, sha256 });
     }
     return states;
+  }
+
+  /** What is at each of `paths`. */
+  async stat(paths: readonly string[], options: AskOptions): Promise<PathKind[]> {
+    const replies = await this.#look(paths, false, options);
+    return paths.map((path, index) => this.#pathKind(replies[index] ?? "", path));
   }
 
   /** Everything below a directory that exists, parents before their children. */
   async walk(directory: string, options: AskOptions): Promise<TreeEntry[]> {
     await this.#ensure(this.#inspectScript(), options);
-    const replies = await this.call("walk", [directory], options);
+    const where = this.locate(directory).replace(/\/$/, "");
+    const replies = await this.call("walk", [where], options);
     return replies.map((reply) => {
       const [kind, path = ""] = reply.split("\t");
-      return { kind: kind === "d" ? "directory" : "file", path };
+      return {
+        kind: kind === "d" ? "directory" : "file",
+        path: path.slice(this.locate("").length),
+      };
     });
   }
 
@@ -160,7 +183,7 @@ export class Board implements AsyncDisposable {
   async space(options: AskOptions): Promise<Space | null> {
     if (!this.capabilities.statvfs) return null;
     await this.#ensure(scripts.inspect, options);
-    const [reply = ""] = await this.call("space", [], options);
+    const [reply = ""] = await this.call("space", [this.capabilities.root || "/"], options);
     const [blockBytes = NaN, totalBlocks = NaN, freeBlocks = NaN] = reply.split("\t").map(Number);
     if (!Number.isFinite(blockBytes + totalBlocks + freeBlocks)) throw this.#garbled("its space");
     return { blockBytes, totalBlocks, freeBlocks };
@@ -169,7 +192,7 @@ export class Board implements AsyncDisposable {
   /** A file's content. @throws {UotaError} `board_error` when it does not exist */
   async readFile(path: string, options: AskOptions): Promise<Uint8Array<ArrayBuffer>> {
     await this.#ensure(scripts.read, options);
-    const replies = await this.call("read", [path, READ_PIECE_BYTES], options);
+    const replies = await this.call("read", [this.locate(path), READ_PIECE_BYTES], options);
     try {
       return concatenate(replies.map(parseBytesRepr));
     } catch {
@@ -185,10 +208,11 @@ export class Board implements AsyncDisposable {
    */
   async writeFiles(entries: readonly WriteEntry[], options: WriteFilesOptions): Promise<void> {
     await this.#ensure(scripts.write, options);
+    const located = entries.map(({ path, content }) => ({ path: this.locate(path), content }));
     let from = 0;
-    while (from < entries.length) {
+    while (from < located.length) {
       try {
-        for (const pack of packWrites(entries.slice(from), this.#py, this.#chunkBytes)) {
+        for (const pack of packWrites(located.slice(from), this.#py, this.#chunkBytes)) {
           await this.#run(pack.source, options);
           options.onProgress?.(pack.contentBytes);
           from += pack.filesEnded;
@@ -206,24 +230,29 @@ export class Board implements AsyncDisposable {
   /** Removes a file or a whole directory; what is gone already is fine. */
   async removeTree(path: string, options: AskOptions): Promise<void> {
     await this.#ensure(scripts.removeTree, options);
-    await this.call("remove_tree", [path], options);
+    await this.call("remove_tree", [this.locate(path)], options);
   }
 
   /** Removes one file, on any board. */
   async removeFile(path: string, options: AskOptions): Promise<void> {
-    await this.#run(this.#py`import os\nos.remove(${path})`, options);
+    await this.#run(this.#py`import os\nos.remove(${this.locate(path)})`, options);
   }
 
   /** Renames a file or directory. What happens to an existing target depends on the file system. */
   async rename(from: string, to: string, options: AskOptions): Promise<void> {
-    await this.#run(this.#py`import os\nos.rename(${from}, ${to})`, options);
+    await this.#run(
+      this.#py`import os\nos.rename(${this.locate(from)}, ${this.locate(to)})`,
+      options,
+    );
   }
 
   /** Makes directories that do not exist yet, in order. */
   async makeDirectories(paths: readonly string[], options: AskOptions): Promise<void> {
     await this.#ensure(scripts.inspect, options);
     await this.#run(
-      this.#py`import os\nfor p in ${paths}:\n if not stat(p)[0]:\n  os.mkdir(p)\n`,
+      this.#py`import os\nfor p in ${
+        paths.map((path) => this.locate(path))
+      }:\n if not stat(p)[0]:\n  os.mkdir(p)\n`,
       options,
     );
   }
@@ -314,14 +343,28 @@ export class Board implements AsyncDisposable {
     }
   }
 
-  async #pathState(reply: string, path: string, options: AskOptions): Promise<PathState> {
-    const [kind, size = "", sha256] = reply.split("\t");
+  async #look(
+    paths: readonly string[],
+    hashes: boolean,
+    options: AskOptions,
+  ): Promise<string[]> {
+    await this.#ensure(this.#inspectScript(), options);
+    const all: string[] = [];
+    for (const { directory, names } of groupByDirectory(paths, this.#chunkBytes)) {
+      const where = this.locate(directory);
+      const replies = await this.call("describe", [where, names, hashes], options);
+      if (replies.length !== names.length) throw this.#garbled("a list of files");
+      all.push(...replies);
+    }
+    return all;
+  }
+
+  #pathKind(reply: string, path: string): PathKind {
+    const [kind, size = ""] = reply.split("\t");
     if (kind === "-") return { kind: "missing" };
     if (kind === "d") return { kind: "directory" };
     if (kind !== "f" || !/^\d+$/.test(size)) throw this.#garbled(`what is at ${path}`);
-    if (sha256 !== undefined) return { kind: "file", sizeBytes: Number(size), sha256 };
-    const content = await this.readFile(path, options);
-    return { kind: "file", sizeBytes: content.byteLength, sha256: sha256Hex(content) };
+    return { kind: "file", sizeBytes: Number(size) };
   }
 
   #garbled(what: string): UotaError {

@@ -13,6 +13,11 @@ export interface Capabilities {
   readonly machine: string | null;
   /** `machine.unique_id()` in lower-case hex; null where the port has none. */
   readonly uid: string | null;
+  /**
+   * Where the file system with main.py begins, without a slash at its end: "" for "/", "/flash" on
+   * stm32; null on boards whose names are flat.
+   */
+  readonly root: string | null;
   readonly hardReset: boolean;
   readonly directories: boolean;
   readonly rename: boolean;
@@ -30,6 +35,7 @@ const facts = z.object({
   platform: z.string().min(1),
   machine: z.string().optional(),
   uid: z.string().regex(/^([0-9a-f]{2})+$/).optional(),
+  root: z.string().startsWith("/").optional(),
   hard_reset: flag,
   directories: flag,
   rename: flag,
@@ -56,11 +62,12 @@ export function parseCapabilities(replies: readonly string[], path: string): Cap
       `The board on ${path} did not say what it is (${missing}); check that it runs MicroPython 1.9 or newer`,
     );
   }
-  const { hard_reset, free_heap, machine, uid, ...rest } = parsed.data;
+  const { hard_reset, free_heap, machine, uid, root, ...rest } = parsed.data;
   return {
     ...rest,
     machine: machine ?? null,
     uid: uid ?? null,
+    root: root?.replace(/\/+$/, "") ?? null,
     hardReset: hard_reset,
     freeHeapBytes: free_heap,
   };

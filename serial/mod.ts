@@ -4,6 +4,7 @@ export {
   type Board,
   connectBoard,
   type ConnectOptions,
+  type PathKind,
   type PathState,
   sha256Hex,
   type Space,
@@ -11,6 +12,8 @@ export {
   type WriteFilesOptions,
 } from "./board.ts";
 export type { Capabilities } from "./capabilities.ts";
+export { pause } from "./deadline.ts";
 export type { PythonValue } from "./literal.ts";
+export { describePort, findPorts, type PortInfo, type UsbIdentity } from "./ports.ts";
 export { type Script, script } from "./script.ts";
 export type { WriteEntry } from "./write_plan.ts";

@@ -5,7 +5,7 @@
 import type { python } from "./literal.ts";
 import type { Script } from "./script.ts";
 
-/** A file to write: an absolute path and its whole content. */
+/** A file to write: its path and its whole content. */
 export interface WriteEntry {
   readonly path: string;
   readonly content: Uint8Array;

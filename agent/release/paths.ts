@@ -49,7 +49,7 @@ export function normalisePath(name: string, refusal: PathRefusal = {}): string {
 function pathProblem(name: string): string | null {
   const parts = components(name);
   if (parts.length === 0) return "is empty or names the root";
-  if (parts.includes("..")) return "leaves the board's root with ..";
+  if (parts.includes("..")) return `leaves the board's root by ".."`;
   if (CONTROL.test(name)) return "has a control character";
   if (!name.isWellFormed()) return "is not valid Unicode";
   if (parts.some((part) => utf8Bytes(part) > MAX_COMPONENT_BYTES)) {

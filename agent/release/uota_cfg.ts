@@ -63,7 +63,7 @@ class ConfigReader {
   read(): UotaConfig {
     const literal = this.#parse();
     if (literal.kind !== "dict") {
-      throw this.#wrong(literal, `holds a ${literal.kind} instead of a dictionary`);
+      throw this.#wrong(literal, `holds a value of type ${literal.kind} instead of a dictionary`);
     }
     // A key that stands twice has its last value, as in Python.
     const values = new Map(
@@ -109,7 +109,9 @@ class ConfigReader {
     if (value.kind !== "list" && value.kind !== "tuple" && value.kind !== "set") {
       throw this.#wrong(
         value,
-        `has a ${value.kind} for ${quote(key)}, which takes a list of names like ["a.py"]`,
+        `has a value of type ${value.kind} for ${
+          quote(key)
+        }, which takes a list of names like ["a.py"]`,
       );
     }
     return value.items.map((item) =>
@@ -119,7 +121,9 @@ class ConfigReader {
 
   #textOf(value: PythonLiteral, where: string): string {
     if (value.kind === "str") return value.value;
-    if (value.kind !== "bytes") throw this.#wrong(value, `has a ${value.kind} ${where}`);
+    if (value.kind !== "bytes") {
+      throw this.#wrong(value, `has a value of type ${value.kind} ${where}`);
+    }
     try {
       return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(value.value);
     } catch {

@@ -44,9 +44,9 @@ function lineProgress(terminal: Terminal, everyPhase: boolean): Progress {
     onProgress(event) {
       if (event.phase === "done") return print(outcomeLine(event.outcome, terminal.errColor));
       if (!everyPhase) return;
-      const doing = event.phase === "staging" ? `staging ${shown(event.path)}` : event.phase;
-      if (phases.get(event.board) === doing) return;
-      phases.set(event.board, doing);
+      const doing = event.phase;
+      if (phases.get(event.port) === doing) return;
+      phases.set(event.port, doing);
       print(`${shown(event.board)} on ${event.port}: ${doing}`);
     },
     [Symbol.dispose]() {},
@@ -71,8 +71,8 @@ function liveProgress(
   return {
     log: (line) => area.print(line),
     onProgress(event) {
-      const samePhase = latest.get(event.board)?.phase === event.phase;
-      latest.set(event.board, event);
+      const samePhase = latest.get(event.port)?.phase === event.phase;
+      latest.set(event.port, event);
       if (!samePhase || now() - drawnAtMs >= REDRAW_MS) draw();
     },
     [Symbol.dispose]: () => area.close(),
@@ -115,7 +115,7 @@ function stateText(event: ProgressEvent): string {
       const full = Math.round(share * BAR_COLUMNS);
       const bar = "█".repeat(full) + "░".repeat(BAR_COLUMNS - full);
       const percent = `${Math.floor(share * 100)}%`.padStart(4);
-      return `${bar} ${percent}  ${bytes(doneBytes)} of ${bytes(totalBytes)}  ${shown(event.path)}`;
+      return `${bar} ${percent}  ${bytes(doneBytes)} of ${bytes(totalBytes)}`;
     }
     default:
       return event.phase;

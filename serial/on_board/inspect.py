@@ -22,27 +22,27 @@ def digest(path):
                 break
             h.update(m[:n])
     return hexlify(h.digest()).decode()
-def describe(prefix, names, hashes):
+def describe(directory, names, hashes):
     for name in names:
-        mode, size = stat(prefix + name)
+        mode, size = stat(directory + name)
         if not mode:
             reply("-")
         elif mode & 0x4000:
             reply("d")
         elif hashes:
-            reply("f", size, digest(prefix + name))
+            reply("f", size, digest(directory + name))
         else:
             reply("f", size)
 def walk(path):
-    for e in os.ilistdir(path):
+    for e in os.ilistdir(path or "/"):
         if e[0] in (".", ".."):
             continue
-        p = path.rstrip("/") + "/" + e[0]
+        p = path + "/" + e[0]
         if e[1] & 0x4000:
             reply("d", p)
             walk(p)
         else:
             reply("f", p)
-def space():
-    s = os.statvfs("/")
+def space(root):
+    s = os.statvfs(root)
     reply(s[1] or s[0], s[2], s[4])

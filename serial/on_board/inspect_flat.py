@@ -1,6 +1,6 @@
 # Looking at files on a board that has neither directories nor stat (BBC micro:bit). Needs reply.py.
 import os
-def describe(prefix, names, hashes):
+def describe(directory, names, hashes):
     there = os.listdir()
     for name in names:
         if name in there:
@@ -9,4 +9,4 @@ def describe(prefix, names, hashes):
             reply("-")
 def walk(path):
     for name in os.listdir():
-        reply("f", "/" + name)
+        reply("f", name)

@@ -24,6 +24,13 @@ try:
     fact("uid", "".join(["%02x" % b for b in machine.unique_id()]))
 except (ImportError, AttributeError):
     pass
+if hasattr(os, "getcwd"):
+    # Where the file system with main.py is mounted: "/" mostly, "/flash" or "/sd" on stm32.
+    # A boot.py that changed directory is not followed.
+    root = os.getcwd()
+    if root not in ("/", "/flash", "/sd"):
+        root = "/flash" if "flash" in os.listdir("/") and "boot.py" not in os.listdir("/") else "/"
+    fact("root", root)
 fact("hard_reset", has("machine", "reset"))
 fact("directories", int(hasattr(os, "mkdir") and hasattr(os, "stat")))
 fact("rename", int(hasattr(os, "rename")))

@@ -1,0 +1,59 @@
+/** Whether a release is for a board, by versions alone; no file has been compared yet. */
+import { compareVersions, type Release } from "../release/mod.ts";
+import type { Glance } from "./inspect.ts";
+import type { OutcomeKind, Reason } from "./outcome.ts";
+
+export interface DecideOptions {
+  /** False: install whatever the versions say, as uOTA's `version_check=False`. */
+  readonly versionCheck: boolean;
+  /** Install what is older, too. */
+  readonly force: boolean;
+  /** The version to stay on; empty for the newest. */
+  readonly pin: string;
+}
+
+export type Decision =
+  | { readonly kind: "install" }
+  | { readonly kind: "leave"; readonly outcome: OutcomeKind; readonly reason: Reason | null };
+
+/** Decides by uOTA's rules: only what is newer, and a board without `version` only when told to. */
+export function decide(seen: Glance, release: Release, options: DecideOptions): Decision {
+  const offered = release.version;
+  if (options.pin !== "" && compareVersions(offered, options.pin) !== "same") {
+    return leave("skipped", "pinned", `The board stays on ${options.pin}; ${offered} is offered`);
+  }
+  if (!options.versionCheck || options.force) return { kind: "install" };
+  if (seen.version === null) {
+    // An empty file system is what a board has left after its flash was corrupted and formatted.
+    if (!seen.hasProgram) return { kind: "install" };
+    return leave(
+      "failed",
+      "no_version",
+      "The board has a program but no file version, so nobody knows what runs there; " +
+        "install over it with --no-version-check",
+    );
+  }
+  switch (compareVersions(offered, seen.version)) {
+    case "same":
+      return { kind: "leave", outcome: "current", reason: null };
+    case "newer":
+      return { kind: "install" };
+    case "older":
+      return leave(
+        "skipped",
+        "older",
+        `The board has ${seen.version}, which is newer than ${offered}; go back with --force`,
+      );
+    case "unordered":
+      return leave(
+        "failed",
+        "version_order",
+        `Nobody can say which is newer, ${offered} or the board's ${seen.version}; ` +
+          "publish versions such as 1.2.3 or 2024-05-01, or install it with --no-version-check",
+      );
+  }
+}
+
+function leave(outcome: OutcomeKind, code: Reason["code"], message: string): Decision {
+  return { kind: "leave", outcome, reason: { code, message } };
+}

@@ -1,0 +1,130 @@
+/**
+ * Reading what a plan needs from a board. Two looks: `glance` costs little and decides whether there
+ * is anything to do; `inspect` asks for every path that the release touches.
+ */
+import { messageOf, UotaError } from "../../errors/mod.ts";
+import type { Board, PathState, Space, TreeEntry } from "../../serial/mod.ts";
+import {
+  deletionPath,
+  excludes,
+  parseUotaConfig,
+  type Release,
+  type UotaConfig,
+} from "../release/mod.ts";
+import { JOURNAL, TRANSACTION_DIRECTORY } from "./paths_on_board.ts";
+
+export interface Glance {
+  /** The stripped content of `version`; null where there is none. */
+  readonly version: string | null;
+  /** Whether the board has a main.py or main.mpy: a board without one has no program to lose. */
+  readonly hasProgram: boolean;
+  /** Whether a transaction was begun and not finished: there is a journal. */
+  readonly unfinished: boolean;
+  /** Whether an earlier visit left anything in the transaction's directory. */
+  readonly leftOvers: boolean;
+  readonly space: Space | null;
+}
+
+/** What one visit reads from a board. Paths are relative to the board's root. */
+export interface Inspection extends Glance {
+  /** Paths that stay as they are: the gateway's list and the board's own `uota.cfg`. */
+  readonly excluded: readonly string[];
+  /** Paths to delete, normalised: the release's list and the gateway's. */
+  readonly deletions: readonly string[];
+  /** What is at each path of the release, at each of its directories, at each deletion. */
+  readonly states: ReadonlyMap<string, PathState>;
+  /** What is below the directories that the plan may have to move away. */
+  readonly trees: ReadonlyMap<string, readonly TreeEntry[]>;
+}
+
+interface Asking {
+  readonly signal: AbortSignal;
+}
+
+const LONGEST_VERSION_BYTES = 256;
+
+/** A quick look: which version runs, and whether an earlier transaction is still open. */
+export async function glance(board: Board, options: Asking): Promise<Glance> {
+  const paths = ["version", "main.py", "main.mpy"];
+  if (board.capabilities.directories) paths.push(JOURNAL, TRANSACTION_DIRECTORY);
+  const [version, mainPy, mainMpy, journal, directory] = await board.stat(paths, options);
+  return {
+    version: version?.kind === "file" && version.sizeBytes <= LONGEST_VERSION_BYTES
+      ? new TextDecoder().decode(await board.readFile("version", options)).trim()
+      : null,
+    hasProgram: mainPy?.kind === "file" || mainMpy?.kind === "file",
+    unfinished: journal?.kind === "file",
+    leftOvers: directory?.kind === "directory",
+    space: await board.space(options),
+  };
+}
+
+export interface InspectOptions extends Asking {
+  /** The gateway's `exclude` for this board. */
+  readonly exclude: readonly string[];
+  /** The gateway's `delete` for this board. */
+  readonly delete: readonly string[];
+}
+
+/**
+ * Asks the board for everything that a plan for `release` depends on.
+ *
+ * @throws {UotaError} `no_directories` when the release has some and the board cannot have any
+ */
+export async function inspect(
+  board: Board,
+  seen: Glance,
+  release: Release,
+  options: InspectOptions,
+): Promise<Inspection> {
+  const own = await readOwnConfig(board, options);
+  const excluded = [...options.exclude, ...own.excludedFiles];
+  const deletions = [...new Set([...release.uotaConfig.delete, ...options.delete])]
+    .map((entry) => deletionPath(entry));
+  const files = release.files.map(({ path }) => path)
+    .filter((path) => !excluded.some((entry) => excludes(entry, path)));
+  const asked = [...files, ...release.directories, ...deletions];
+  if (!board.capabilities.directories) {
+    const empty = release.directories.find((directory) =>
+      !release.files.some(({ path }) => path.startsWith(`${directory}/`))
+    );
+    const nested = files.find((path) => path.includes("/")) ?? empty;
+    if (nested !== undefined) {
+      throw new UotaError(
+        "no_directories",
+        `The release has directories (${nested}), which the board on ${board.path} cannot have; ` +
+          "publish a flat release for it, or give it another source with url in its [[board]] entry",
+      );
+    }
+  }
+  const paths = [...new Set(asked)].filter((path) =>
+    board.capabilities.directories || !path.includes("/")
+  );
+  const answers = await board.describe(paths, options);
+  const states = new Map(paths.map((path, index) => [path, answers[index] ?? MISSING]));
+  const trees = new Map<string, readonly TreeEntry[]>();
+  for (const path of [...files, ...deletions]) {
+    if (states.get(path)?.kind === "directory") trees.set(path, await board.walk(path, options));
+  }
+  return { ...seen, excluded, deletions, states, trees };
+}
+
+const MISSING: PathState = { kind: "missing" };
+
+/** The board's own `uota.cfg`, for its `excluded_files`; one that cannot be read stops the update. */
+async function readOwnConfig(board: Board, options: Asking): Promise<UotaConfig> {
+  const [state] = await board.stat(["uota.cfg"], options);
+  if (state?.kind !== "file") return parseUotaConfig("{}");
+  const content = await board.readFile("uota.cfg", options);
+  try {
+    return parseUotaConfig(content, { code: "board_error", where: "The board's own uota.cfg" });
+  } catch (error) {
+    if (!(error instanceof UotaError)) throw error;
+    throw new UotaError(
+      "board_error",
+      `${messageOf(error)}; it names the files that an update must keep, so nothing was changed: ` +
+        "mend or remove it on the board",
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,13 @@
+/** Where a transaction keeps its files on the board; relative to its root. */
+export const TRANSACTION_DIRECTORY = ".uota";
+export const NEW_DIRECTORY = ".uota/new";
+export const OLD_DIRECTORY = ".uota/old";
+/** Its existence means: the staged files are complete, and the commit may have begun. */
+export const JOURNAL = ".uota/journal";
+/** The journal while it is being written. */
+export const JOURNAL_DRAFT = ".uota/journal.new";
+
+/** Where the content of operation `index` is staged. */
+export function stagedPath(index: number): string {
+  return `${NEW_DIRECTORY}/${index}`;
+}

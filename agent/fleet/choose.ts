@@ -1,0 +1,73 @@
+/** From selectors to the boards of a run, asking boards who they are only where that is needed. */
+import type { GatewayConfig } from "../../config/mod.ts";
+import { UotaError } from "../../errors/mod.ts";
+import { connectBoard, findPorts } from "../../serial/mod.ts";
+import { type FleetBoard, identify, knownBoards } from "./identity.ts";
+import { parseSelector, selectBoards, selects } from "./selection.ts";
+import { sideBySide } from "./side_by_side.ts";
+
+export interface ChooseOptions {
+  readonly signal: AbortSignal;
+  readonly jobs: number;
+}
+
+/**
+ * The boards that the selectors mean, attached or not.
+ *
+ * A board's program is interrupted when it is asked for its uid, so a selector that the
+ * configuration and the ports settle by themselves disturbs nobody.
+ *
+ * @throws {UotaError} `unknown_board`, `usage`
+ */
+export async function chooseBoards(
+  config: GatewayConfig,
+  selectors: readonly string[],
+  options: ChooseOptions,
+): Promise<readonly FleetBoard[]> {
+  const known = await knownBoards(config, await findPorts(config.gateway.ports));
+  if (!needsAsking(selectors, known)) return selectBoards(selectors, known);
+  const asked = await sideBySide(known, options.jobs, async (board) => {
+    if (board.identified || !board.port) return board;
+    return identify(config, board, await askUid(board.port.path, config, options.signal));
+  });
+  // An entry that matched no port from outside may have been found by its uid now.
+  const found = new Set(asked.flatMap(({ port, entry }) => port && entry ? [entry] : []));
+  return selectBoards(
+    selectors,
+    asked.filter(({ port, entry }) => port || !entry || !found.has(entry)),
+  );
+}
+
+function needsAsking(selectors: readonly string[], known: readonly FleetBoard[]): boolean {
+  if (known.every(({ identified }) => identified)) return false;
+  return selectors.some((text) => {
+    const selector = parseSelector(text);
+    switch (selector.kind) {
+      case "all":
+        return false;
+      case "port":
+        return false;
+      case "group":
+        return known.some(({ port, group }) => !port && group === selector.group);
+      case "glob":
+        return true;
+      case "name_or_uid":
+        return !known.some((board) => board.port && board.identified && selects(selector, board));
+    }
+  });
+}
+
+async function askUid(
+  path: string,
+  config: GatewayConfig,
+  signal: AbortSignal,
+): Promise<string | null> {
+  try {
+    await using board = await connectBoard(path, { signal, baud: config.defaults.baud });
+    return board.capabilities.uid;
+  } catch (error) {
+    // A board that cannot be asked keeps its port's name; visiting it will say why.
+    if (error instanceof UotaError && error.code !== "cancelled") return null;
+    throw error;
+  }
+}
