@@ -29,7 +29,8 @@ export interface DemoOptions {
 /**
  * Updates an emulated board from 1.0.0 to 1.1.0.
  *
- * @throws {UotaError} `verification_failed` where the board does not end as the release says;
+ * @throws {UotaError} `verification_failed` where the board does not end as the release says; the
+ * reason of `signal` where that is aborted;
  * whatever the update throws.
  */
 export async function runDemo({ signal, tell, showUpdate }: DemoOptions): Promise<void> {
@@ -45,6 +46,7 @@ export async function runDemo({ signal, tell, showUpdate }: DemoOptions): Promis
   });
   tell(`  MicroPython with firmware ${await versionOn(board)} on ${board.port}`);
 
+  signal.throwIfAborted();
   tell("");
   tell("A release");
   const releases = `${directory.path}/www`;
@@ -55,6 +57,7 @@ export async function runDemo({ signal, tell, showUpdate }: DemoOptions): Promis
   tell(`  ${await Deno.readTextFile(`${releases}/latest`)}`);
   tell(`  served at ${server.url}`);
 
+  signal.throwIfAborted();
   tell("");
   tell("The update");
   const configFile = `${directory.path}/gateway.toml`;

@@ -7,6 +7,7 @@ import {
   bytes,
   colored,
   counted,
+  isDryRun,
   outcomeWord,
   seconds,
   shown,
@@ -29,7 +30,7 @@ export function updateText(report: UpdateReport, options: TextOptions): string {
     lines.push(
       ...tableLines(outcomeColumns(options.color), report.boards, {
         width: options.width,
-        notes: ({ reason }) => reason?.code === "dry_run" ? [] : reasonLines(reason),
+        notes: (outcome) => isDryRun(outcome) ? [] : reasonLines(outcome.reason),
       }),
       "",
     );
@@ -75,12 +76,13 @@ function outcomeColumns(color: boolean): readonly Column<Outcome>[] {
   ];
 }
 
-function filesCell({ files, strategy }: Outcome): string {
-  const { written, unchanged, deleted, excluded } = files;
-  if (strategy === null && written + unchanged + deleted + excluded === 0) return UNKNOWN;
+function filesCell(outcome: Outcome): string {
+  const { written, unchanged, deleted, excluded } = outcome.files;
+  if (outcome.strategy === null && written + unchanged + deleted + excluded === 0) return UNKNOWN;
+  const planned = isDryRun(outcome);
   const parts = [
-    `${written} of ${written + unchanged} written`,
-    ...(deleted > 0 ? [`${deleted} deleted`] : []),
+    `${written} of ${written + unchanged} ${planned ? "to write" : "written"}`,
+    ...(deleted > 0 ? [`${deleted} ${planned ? "to delete" : "deleted"}`] : []),
     ...(excluded > 0 ? [`${excluded} excluded`] : []),
   ];
   return parts.join(", ");
@@ -120,7 +122,7 @@ const BOARD_COLUMNS: readonly Column<AttachedBoard>[] = [
 export function outcomeLine(outcome: Outcome, color: boolean): string {
   const kind: OutcomeKind = outcome.outcome;
   const change = versionChange(outcome);
-  const why = outcome.reason === null || outcome.reason.code === "dry_run"
+  const why = outcome.reason === null || isDryRun(outcome)
     ? ""
     : `: ${shownLines(outcome.reason.message).join(" ")}`;
   const version = change === UNKNOWN ? "" : ` (${change})`;

@@ -37,9 +37,14 @@ export function shownLines(text: string): readonly string[] {
   return text.split("\n").map((line) => line.replaceAll(/\p{Cc}/gu, "?"));
 }
 
+/** Nothing was done, because the person only wanted to know what would be. */
+export function isDryRun({ outcome, reason }: Outcome): boolean {
+  return outcome === "skipped" && reason?.code === "dry_run";
+}
+
 /** A dry run skips what it would update: say what would happen, not how it is coded. */
-export function outcomeWord({ outcome, reason }: Outcome): string {
-  return outcome === "skipped" && reason?.code === "dry_run" ? "would update" : outcome;
+export function outcomeWord(outcome: Outcome): string {
+  return isDryRun(outcome) ? "would update" : outcome.outcome;
 }
 
 const COLORS: Readonly<Record<OutcomeKind, "green" | "yellow" | "red" | "dim">> = {

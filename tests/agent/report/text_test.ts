@@ -35,7 +35,7 @@ Deno.test("updateText() says of a dry run what would happen", () => {
     reason: { code: "dry_run", message: "Nothing was written" },
   });
   const text = updateText({ release: RELEASE, boards: [board] }, PLAIN);
-  assertIncludes(text, "would update  2.0.0 -> 2.0.1");
+  assertIncludes(text, "would update  2.0.0 -> 2.0.1  3 of 27 to write, 1 to delete, 2 excluded");
   assertIncludes(text, "1 board: 1 would update");
 });
 
