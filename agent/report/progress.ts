@@ -44,10 +44,9 @@ function lineProgress(terminal: Terminal, everyPhase: boolean): Progress {
     onProgress(event) {
       if (event.phase === "done") return print(outcomeLine(event.outcome, terminal.errColor));
       if (!everyPhase) return;
-      const doing = event.phase;
-      if (phases.get(event.port) === doing) return;
-      phases.set(event.port, doing);
-      print(`${shown(event.board)} on ${event.port}: ${doing}`);
+      if (phases.get(event.port) === event.phase) return;
+      phases.set(event.port, event.phase);
+      print(`${shown(event.board)} on ${event.port}: ${event.phase}`);
     },
     [Symbol.dispose]() {},
   };

@@ -6,15 +6,13 @@ import { outcome } from "../outcomes.ts";
 
 const PLAIN = { columns: 80, rows: 24, color: false };
 
-function staging(doneBytes: number, changes: { board?: string; path?: string } = {}) {
+function staging(doneBytes: number, board = "a") {
   return {
-    board: "a",
+    board,
     port: "/dev/ttyACM0",
     phase: "staging",
     doneBytes,
     totalBytes: 2048,
-    path: "main.py",
-    ...changes,
   } satisfies ProgressEvent;
 }
 
@@ -47,13 +45,13 @@ function recordingTerminal(live: boolean) {
 
 Deno.test("progressLines() shows a bar, bytes and percent, names aligned", () => {
   assertEquals(progressLines([staging(1024), DONE], PLAIN), [
-    "a             ████████████░░░░░░░░░░░░  50%  1.0 KB of 2.0 KB  main.py",
+    "a             ████████████░░░░░░░░░░░░  50%  1.0 KB of 2.0 KB",
     "greenhouse-1  updated",
   ]);
 });
 
 Deno.test("progressLines() never fills a line, which would wrap", () => {
-  const [line = ""] = progressLines([staging(0, { path: "x".repeat(200) })], PLAIN);
+  const [line = ""] = progressLines([staging(0, "x".repeat(200))], PLAIN);
   assertEquals(line.length, 79);
   assert(line.endsWith("…"));
 });
@@ -62,7 +60,7 @@ Deno.test("progressLines() shows the working boards where not all have room", ()
   const done = Array.from({ length: 10 }, (_, index) => ({ ...DONE, board: `done-${index}` }));
   const lines = progressLines([...done, staging(0)], { ...PLAIN, rows: 5 });
   assertEquals(lines.length, 3);
-  assertIncludes(lines[0] ?? "", "main.py");
+  assertIncludes(lines[0] ?? "", "0 B of 2.0 KB");
   assertEquals(lines[2], "… and 9 more, 10 of 11 done");
 });
 
@@ -80,6 +78,15 @@ Deno.test("showProgress() draws at most ten times a second, and each change of p
   progress[Symbol.dispose]();
   assert(record.closed);
   assertEquals(record.out, "");
+});
+
+Deno.test("showProgress() keeps one line for a board whose name turns out at its port", () => {
+  const { record, terminal } = recordingTerminal(true);
+  using progress = showProgress(terminal, { verbosity: "normal", now: () => 0 });
+  const port = "/dev/ttyACM0";
+  progress.onProgress({ board: "ttyACM0", port, phase: "opening" });
+  progress.onProgress({ board: "greenhouse-1", port, phase: "inspecting" });
+  assertEquals(record.drawn.at(-1), ["greenhouse-1  inspecting"]);
 });
 
 Deno.test("showProgress() prints a line for each finished board where there is no terminal", () => {
@@ -102,7 +109,7 @@ Deno.test("showProgress() with verbose prints every step once, on a terminal too
   progress.onProgress({ board: "a", port: "/dev/ttyACM0", phase: "inspecting" });
   progress.onProgress(staging(0));
   progress.onProgress(staging(1024));
-  assertEquals(record.err, "a on /dev/ttyACM0: inspecting\na on /dev/ttyACM0: staging main.py\n");
+  assertEquals(record.err, "a on /dev/ttyACM0: inspecting\na on /dev/ttyACM0: staging\n");
 });
 
 Deno.test("showProgress() with quiet prints nothing", () => {
