@@ -36,6 +36,11 @@ export function showProgress(terminal: Terminal, options: ProgressOptions): Prog
   return lineProgress(terminal, options.verbosity === "verbose");
 }
 
+/** A board's name may only turn out once it is asked; its port stays. One without a port has a name. */
+function lineOf({ port, board }: ProgressEvent): string {
+  return port === "" ? board : port;
+}
+
 function lineProgress(terminal: Terminal, everyPhase: boolean): Progress {
   const phases = new Map<string, string>();
   const print = (line: string) => terminal.err(`${line}\n`);
@@ -44,8 +49,8 @@ function lineProgress(terminal: Terminal, everyPhase: boolean): Progress {
     onProgress(event) {
       if (event.phase === "done") return print(outcomeLine(event.outcome, terminal.errColor));
       if (!everyPhase) return;
-      if (phases.get(event.port) === event.phase) return;
-      phases.set(event.port, event.phase);
+      if (phases.get(lineOf(event)) === event.phase) return;
+      phases.set(lineOf(event), event.phase);
       print(`${shown(event.board)} on ${event.port}: ${event.phase}`);
     },
     [Symbol.dispose]() {},
@@ -70,8 +75,8 @@ function liveProgress(
   return {
     log: (line) => area.print(line),
     onProgress(event) {
-      const samePhase = latest.get(event.port)?.phase === event.phase;
-      latest.set(event.port, event);
+      const samePhase = latest.get(lineOf(event))?.phase === event.phase;
+      latest.set(lineOf(event), event);
       if (!samePhase || now() - drawnAtMs >= REDRAW_MS) draw();
     },
     [Symbol.dispose]: () => area.close(),

@@ -87,6 +87,9 @@ Deno.test("showProgress() keeps one line for a board whose name turns out at its
   progress.onProgress({ board: "ttyACM0", port, phase: "opening" });
   progress.onProgress({ board: "greenhouse-1", port, phase: "inspecting" });
   assertEquals(record.drawn.at(-1), ["greenhouse-1  inspecting"]);
+  progress.onProgress({ ...DONE, board: "away-1", port: "" });
+  progress.onProgress({ ...DONE, board: "away-2", port: "" });
+  assertEquals(record.drawn.at(-1)?.length, 3);
 });
 
 Deno.test("showProgress() prints a line for each finished board where there is no terminal", () => {
