@@ -7,6 +7,7 @@
  * - boot.py always runs; main.py only when the REPL is friendly.
  */
 
+import { Collector } from "./collector.ts";
 import type { Console } from "./console.ts";
 import type { Flash } from "./flash.ts";
 import machineSource from "./firmware/machine.py" with { type: "text" };
@@ -14,7 +15,14 @@ import startSource from "./firmware/start.py" with { type: "text" };
 import { FORCED_EXIT, type Interpreter, InterpreterLoader } from "./micropython_module.ts";
 import { Syscalls } from "./syscalls.ts";
 import { Traps } from "./traps.ts";
-import { ADDRESS, BASE_PAGES, BINARY_FD } from "./wasm_image.ts";
+import {
+  ADDRESS,
+  BASE_PAGES,
+  BINARY_FD,
+  HEAP_AREA,
+  PAGE_BYTES,
+  SPILL_PAGES,
+} from "./wasm_image.ts";
 
 /** The harness's services that `machine.py` imports as `_board`. */
 export interface BoardServices {
@@ -25,7 +33,6 @@ export interface BoardServices {
   readonly feed_watchdog: () => void;
 }
 
-const PAGE_BYTES = 65536;
 const CTRL_C = 0x03;
 const RAW_REPL = 1;
 
@@ -48,7 +55,7 @@ export class Firmware {
     this.#console = options.console;
     this.#services = options.services;
     this.#heapBytes = options.heapBytes;
-    this.#pages = BASE_PAGES + Math.ceil(options.heapBytes / PAGE_BYTES) + 1;
+    this.#pages = BASE_PAGES + Math.ceil(options.heapBytes / PAGE_BYTES) + 1 + SPILL_PAGES;
     this.memory = new WebAssembly.Memory({
       initial: this.#pages,
       maximum: this.#pages,
@@ -74,7 +81,8 @@ export class Firmware {
       memory: this.memory,
       frozen: new Map([["/lib/machine.py", new TextEncoder().encode(machineSource)]]),
     }).functions();
-    const traps = new Traps(this.#console, this.memory);
+    const collector = new Collector(this.memory, this.#pages);
+    const traps = new Traps({ console: this.#console, memory: this.memory, collector });
     const read = syscalls["fd_read"];
     if (read === undefined) throw new Error("syscalls.ts serves no fd_read");
     const { interpreter, exports } = await this.#loader.load({
@@ -84,7 +92,9 @@ export class Firmware {
       functions: { ...syscalls, fd_read: traps.around(read) },
     });
     traps.exports = exports;
+    collector.exports = exports;
     const memory = new DataView(this.memory.buffer);
+    memory.setInt32(HEAP_AREA.threshold, -1, true);
     for (const at of ADDRESS.binaryStreams) memory.setInt32(at, BINARY_FD, true);
     interpreter.registerJsModule("_board", this.#services);
     interpreter.runPython(`exec(${JSON.stringify(startSource)}, {})`);

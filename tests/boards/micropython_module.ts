@@ -26,6 +26,11 @@ export interface Interpreter {
 export interface FirmwareExports {
   nlr_jump(exception: number): void;
   mp_handle_pending(): void;
+  gc_collect_start(): void;
+  gc_mark_subtree(area: number, block: number): void;
+  gc_collect_end(): void;
+  emscripten_stack_get_current(): number;
+  readonly spill_stack: WebAssembly.Global;
 }
 
 /** `PYEXEC_FORCED_EXIT` (shared/runtime/pyexec.h): SystemExit, or Ctrl-D on an empty line. */

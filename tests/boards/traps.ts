@@ -3,6 +3,7 @@
  * read a raw-paste, let time pass. Each is what a chip's port does in C.
  */
 
+import type { Collector } from "./collector.ts";
 import type { Console } from "./console.ts";
 import type { FirmwareExports } from "./micropython_module.ts";
 import type { HostFunction } from "./syscalls.ts";
@@ -15,12 +16,19 @@ const END_OF_SOURCE = -1;
 export class Traps {
   readonly #console: Console;
   readonly #memory: DataView;
+  readonly #collector: Collector;
   /** Set once the module is instantiated, which is before anything can call. */
   exports: FirmwareExports | null = null;
 
-  constructor(console: Console, memory: WebAssembly.Memory) {
-    this.#console = console;
-    this.#memory = new DataView(memory.buffer);
+  constructor(options: {
+    readonly console: Console;
+    readonly memory: WebAssembly.Memory;
+    readonly collector: Collector;
+  }) {
+    this.#console = options.console;
+    this.#memory = new DataView(options.memory.buffer);
+    this.#collector = options.collector;
+    this.#console.whileWaiting = () => this.#handlePending();
   }
 
   /** Serves the trap numbers and passes every other call on. */
@@ -37,6 +45,9 @@ export class Traps {
           return this.#delay(argument >>> 0);
         case TRAP.delayUs:
           return this.#delay((argument >>> 0) / 1000);
+        case TRAP.collect:
+          this.#collector.collect();
+          return 0;
         case TRAP.transmit:
           return this.#transmit(argument, second);
         default:
@@ -88,12 +99,16 @@ export class Traps {
     for (;;) {
       const bell = this.#console.bell;
       this.#console.checkPower();
-      if (this.#memory.getInt32(ADDRESS.pendingException, true) !== 0) {
-        this.exports?.mp_handle_pending();
-      }
+      this.#handlePending();
       const leftMs = endMs - performance.now();
       if (leftMs <= 0) return 0;
       this.#console.sleep(bell, leftMs);
     }
+  }
+
+  /** Raises the exception that an interrupt has left, if there is one. */
+  #handlePending(): void {
+    if (this.#memory.getInt32(ADDRESS.pendingException, true) === 0) return;
+    this.exports?.mp_handle_pending();
   }
 }

@@ -130,6 +130,11 @@ export class WasmBoard implements AsyncDisposable {
     if (wasOn) await this.powerOn();
   }
 
+  /** Waits until a reset that has begun, as the port's going away tells, is over. */
+  portBack(): Promise<void> {
+    return this.#next(async () => {});
+  }
+
   /** Switches the board on, if it is off, and waits for its port. */
   powerOn(): Promise<void> {
     return this.#next(() => this.#on(CAUSE.powerOn));

@@ -4,7 +4,15 @@
  */
 
 /** Section numbers. */
-export const section = { import: 2, memory: 5, export: 7, code: 10 } as const;
+export const section = {
+  type: 1,
+  import: 2,
+  function: 3,
+  memory: 5,
+  global: 6,
+  export: 7,
+  code: 10,
+} as const;
 
 /** One section: its number and its content without the length. */
 export interface WasmSection {
@@ -15,10 +23,16 @@ export interface WasmSection {
 /** Reads bytes and numbers from the front. */
 export class ByteReader {
   readonly #bytes: Uint8Array;
-  #at = 0;
+  #at: number;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, from = 0) {
     this.#bytes = bytes;
+    this.#at = from;
+  }
+
+  /** Where the next byte is. */
+  get position(): number {
+    return this.#at;
   }
 
   get atEnd(): boolean {
