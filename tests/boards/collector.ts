@@ -4,7 +4,7 @@
  */
 
 import type { FirmwareExports } from "./micropython_module.ts";
-import { C_STACK_TOP, HEAP_AREA, PAGE_BYTES, SPILL_PAGES } from "./wasm_image.ts";
+import { C_STACK_TOP, HEAP_AREA, spillBase } from "./wasm_image.ts";
 
 const BLOCK_BYTES = 16;
 const HEAD = 1;
@@ -14,18 +14,23 @@ export class Collector {
   readonly #words: Uint32Array;
   readonly #bytes: Uint8Array;
   readonly #spillBase: number;
-  /** Set once the module is instantiated, which is before anything can be allocated. */
-  exports: FirmwareExports | null = null;
+  #exports: FirmwareExports | null = null;
 
-  constructor(memory: WebAssembly.Memory, pages: number) {
+  constructor(memory: WebAssembly.Memory) {
     this.#words = new Uint32Array(memory.buffer);
     this.#bytes = new Uint8Array(memory.buffer);
-    this.#spillBase = (pages - SPILL_PAGES) * PAGE_BYTES;
+    this.#spillBase = spillBase(memory);
+  }
+
+  /** To be called once the module is instantiated, before anything of it runs. */
+  attach(exports: FirmwareExports): void {
+    exports.spill_stack.value = this.#spillBase;
+    this.#exports = exports;
   }
 
   collect(): void {
-    const { exports } = this;
-    if (exports === null) return;
+    const exports = this.#exports;
+    if (exports === null) throw new Error("The heap is collected before there is one");
     exports.gc_collect_start();
     this.#markRange(exports, this.#spillBase, Number(exports.spill_stack.value));
     this.#markRange(exports, exports.emscripten_stack_get_current(), C_STACK_TOP);

@@ -12,17 +12,10 @@ import type { Console } from "./console.ts";
 import type { Flash } from "./flash.ts";
 import machineSource from "./firmware/machine.py" with { type: "text" };
 import startSource from "./firmware/start.py" with { type: "text" };
-import { FORCED_EXIT, type Interpreter, InterpreterLoader } from "./micropython_module.ts";
+import { FORCED_EXIT, type Interpreter, type InterpreterLoader } from "./micropython_module.ts";
 import { Syscalls } from "./syscalls.ts";
 import { Traps } from "./traps.ts";
-import {
-  ADDRESS,
-  BASE_PAGES,
-  BINARY_FD,
-  HEAP_AREA,
-  PAGE_BYTES,
-  SPILL_PAGES,
-} from "./wasm_image.ts";
+import { ADDRESS, BINARY_FD, HEAP_AREA, pagesFor } from "./wasm_image.ts";
 
 /** The harness's services that `machine.py` imports as `_board`. */
 export interface BoardServices {
@@ -37,12 +30,11 @@ const CTRL_C = 0x03;
 const RAW_REPL = 1;
 
 export class Firmware {
-  readonly #loader = new InterpreterLoader();
+  readonly #loader: InterpreterLoader;
   readonly #flash: Flash;
   readonly #console: Console;
   readonly #services: BoardServices;
   readonly #heapBytes: number;
-  readonly #pages: number;
   readonly memory: WebAssembly.Memory;
 
   constructor(options: {
@@ -50,24 +42,27 @@ export class Firmware {
     readonly console: Console;
     readonly services: BoardServices;
     readonly heapBytes: number;
+    readonly loader: InterpreterLoader;
   }) {
+    this.#loader = options.loader;
     this.#flash = options.flash;
     this.#console = options.console;
     this.#services = options.services;
     this.#heapBytes = options.heapBytes;
-    this.#pages = BASE_PAGES + Math.ceil(options.heapBytes / PAGE_BYTES) + 1 + SPILL_PAGES;
+    const pages = pagesFor(options.heapBytes);
     this.memory = new WebAssembly.Memory({
-      initial: this.#pages,
-      maximum: this.#pages,
+      initial: pages,
+      maximum: pages,
       shared: true,
     });
   }
 
   /** Runs until the console throws `PowerOff`; the first start is a cold one. */
-  async run(): Promise<never> {
+  async run(compiled: (module: WebAssembly.Module) => void): Promise<never> {
     let raw = false;
     for (;;) {
       const interpreter = await this.#start();
+      if (this.#loader.compiled !== null) compiled(this.#loader.compiled);
       raw = this.#serve(interpreter, raw);
       this.#print("MPY: soft reboot\r\n");
     }
@@ -81,18 +76,19 @@ export class Firmware {
       memory: this.memory,
       frozen: new Map([["/lib/machine.py", new TextEncoder().encode(machineSource)]]),
     }).functions();
-    const collector = new Collector(this.memory, this.#pages);
+    const collector = new Collector(this.memory);
     const traps = new Traps({ console: this.#console, memory: this.memory, collector });
     const read = syscalls["fd_read"];
     if (read === undefined) throw new Error("syscalls.ts serves no fd_read");
-    const { interpreter, exports } = await this.#loader.load({
+    const interpreter = await this.#loader.load({
       memory: this.memory,
-      pages: this.#pages,
       heapBytes: this.#heapBytes,
       functions: { ...syscalls, fd_read: traps.around(read) },
+      instantiated: (exports) => {
+        traps.attach(exports);
+        collector.attach(exports);
+      },
     });
-    traps.exports = exports;
-    collector.exports = exports;
     const memory = new DataView(this.memory.buffer);
     memory.setInt32(HEAP_AREA.threshold, -1, true);
     for (const at of ADDRESS.binaryStreams) memory.setInt32(at, BINARY_FD, true);

@@ -6,6 +6,7 @@
 import { Console, PowerOff } from "./console.ts";
 import { ControlBlock } from "./control_block.ts";
 import { Firmware } from "./firmware.ts";
+import { InterpreterLoader } from "./micropython_module.ts";
 import { Flash, type FlashChange } from "./flash.ts";
 
 /** What the harness hands over to switch the board on. */
@@ -18,11 +19,14 @@ export interface ProcessorStart {
   readonly heapBytes: number;
   readonly uid: string;
   readonly resetCause: number;
+  /** What another board of this process has compiled. */
+  readonly compiled: WebAssembly.Module | null;
 }
 
 /** What the processor tells the harness. */
 export type ProcessorReport =
   | { readonly kind: "memory"; readonly memory: SharedArrayBuffer }
+  | { readonly kind: "compiled"; readonly compiled: WebAssembly.Module }
   | { readonly kind: "change"; readonly change: FlashChange }
   | { readonly kind: "reset" }
   | { readonly kind: "watchdog"; readonly timeoutMs: number }
@@ -47,8 +51,10 @@ async function run(start: ProcessorStart): Promise<void> {
   });
   flash.restore(start.files);
   restoring = false;
+  const loader = new InterpreterLoader(start.compiled);
   const firmware = new Firmware({
     flash,
+    loader,
     console: new Console(control, start.wakeFd),
     heapBytes: start.heapBytes,
     services: {
@@ -71,7 +77,7 @@ async function run(start: ProcessorStart): Promise<void> {
     memory: firmware.memory.buffer as unknown as SharedArrayBuffer,
   });
   try {
-    await firmware.run();
+    await firmware.run((compiled) => self.postMessage({ kind: "compiled", compiled }));
   } catch (error) {
     if (error instanceof PowerOff) self.postMessage({ kind: "off" });
     else {self.postMessage({

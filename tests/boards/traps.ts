@@ -17,8 +17,7 @@ export class Traps {
   readonly #console: Console;
   readonly #memory: DataView;
   readonly #collector: Collector;
-  /** Set once the module is instantiated, which is before anything can call. */
-  exports: FirmwareExports | null = null;
+  #exports: FirmwareExports | null = null;
 
   constructor(options: {
     readonly console: Console;
@@ -29,6 +28,11 @@ export class Traps {
     this.#memory = new DataView(options.memory.buffer);
     this.#collector = options.collector;
     this.#console.whileWaiting = () => this.#handlePending();
+  }
+
+  /** To be called once the module is instantiated, before anything of it runs. */
+  attach(exports: FirmwareExports): void {
+    this.#exports = exports;
   }
 
   /** Serves the trap numbers and passes every other call on. */
@@ -66,7 +70,7 @@ export class Traps {
       this.#console.write(Uint8Array.of(CTRL_D));
       if (byte === CTRL_C) {
         memory.setInt32(ADDRESS.keyboardTraceback, 0, true);
-        this.exports?.nlr_jump(ADDRESS.keyboardException);
+        this.#exports?.nlr_jump(ADDRESS.keyboardException);
       }
       return END_OF_SOURCE;
     }
@@ -109,6 +113,6 @@ export class Traps {
   /** Raises the exception that an interrupt has left, if there is one. */
   #handlePending(): void {
     if (this.#memory.getInt32(ADDRESS.pendingException, true) === 0) return;
-    this.exports?.mp_handle_pending();
+    this.#exports?.mp_handle_pending();
   }
 }

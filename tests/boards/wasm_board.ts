@@ -206,6 +206,9 @@ export class WasmBoard implements AsyncDisposable {
 
 /** One stretch between power on and power off: the threads and what they share. */
 class Run {
+  /** The firmware for all boards of this process, once the first has compiled it. */
+  static compiled: WebAssembly.Module | null = null;
+
   readonly #control = new ControlBlock(Date.now());
   readonly #wakeFd = createEventFd();
   readonly #settings: BoardSettings;
@@ -248,6 +251,7 @@ class Run {
       heapBytes: this.#settings.heapBytes,
       uid: this.#settings.uid,
       resetCause: options.resetCause,
+      compiled: Run.compiled,
     };
     this.#processor.postMessage(start);
   }
@@ -311,6 +315,9 @@ class Run {
         this.#uart.postMessage(start);
         return;
       }
+      case "compiled":
+        Run.compiled = report.compiled;
+        return;
       case "change":
         this.#flash.apply(report.change);
         this.#changesReceived++;

@@ -15,6 +15,7 @@
 import { type FunctionType, type SpillContext, spillPointers } from "./wasm_spill.ts";
 import {
   ByteReader,
+  ByteWriter,
   functionBody,
   joinBytes,
   section,
@@ -81,16 +82,27 @@ export const C_STACK_TOP = 65536;
 export const SPILL_GLOBAL = "spill_stack";
 
 /** Pages at the end of the memory for those frames. */
-export const SPILL_PAGES = 24;
+const SPILL_PAGES = 24;
+
+/** Where those frames begin in a memory. */
+export function spillBase(memory: WebAssembly.Memory): number {
+  return memory.buffer.byteLength - SPILL_PAGES * PAGE_BYTES;
+}
+
+/** The pages of a memory with room for a heap. */
+export function pagesFor(heapBytes: number): number {
+  return BASE_PAGES + Math.ceil(heapBytes / PAGE_BYTES) + 1 + SPILL_PAGES;
+}
 
 /** The descriptor of the serial line as a binary stream. */
 export const BINARY_FD = 0x7000;
 
 /** Bytes of a page of WebAssembly's memory. */
-export const PAGE_BYTES = 65536;
+const PAGE_BYTES = 65536;
 
 /** Memory in 64 KiB pages: what the module asks for at least, without Python's heap. */
-export const BASE_PAGES = 259;
+const BASE_PAGES = 259;
+const MAXIMUM_PAGES = 32768;
 
 const IMPORTED_FUNCTIONS = 60;
 const FD_READ = 46;
@@ -161,7 +173,6 @@ const EXPORTED: Readonly<Record<string, number>> = {
  */
 export async function rewriteImage(
   published: Uint8Array<ArrayBuffer>,
-  pages: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", published));
   if (digest.toHex() !== IMAGE_SHA256) {
@@ -170,16 +181,15 @@ export async function rewriteImage(
     );
   }
   const sections = takeApart(published);
-  const spillBase = (pages - SPILL_PAGES) * PAGE_BYTES;
   const context = readContext(sections);
   const parts = sections.map(({ id, payload }) => {
     switch (id) {
       case section.import:
-        return { id, payload: importMemory(payload, pages) };
+        return { id, payload: importMemory(payload) };
       case section.memory:
         return { id, payload: Uint8Array.of(0) };
       case section.global:
-        return { id, payload: addGlobal(payload, spillBase) };
+        return { id, payload: addGlobal(payload) };
       case section.export:
         return { id, payload: exportMore(payload, context.stackGlobal) };
       case section.code:
@@ -239,7 +249,7 @@ function name(text: string): Uint8Array {
   return joinBytes(unsignedLeb(bytes.length), bytes);
 }
 
-function importMemory(payload: Uint8Array, pages: number): Uint8Array {
+function importMemory(payload: Uint8Array): Uint8Array {
   const reader = new ByteReader(payload);
   const count = reader.unsigned();
   const sharedWithMaximum = 0x03;
@@ -247,17 +257,18 @@ function importMemory(payload: Uint8Array, pages: number): Uint8Array {
     name("env"),
     name("memory"),
     [0x02, sharedWithMaximum],
-    unsignedLeb(pages),
-    unsignedLeb(pages),
+    unsignedLeb(BASE_PAGES),
+    unsignedLeb(MAXIMUM_PAGES),
   );
   return vector(count + 1, reader.rest(), memory);
 }
 
-function addGlobal(payload: Uint8Array, value: number): Uint8Array {
+/** The global of `wasm_spill.ts`; the harness sets it before anything runs. */
+function addGlobal(payload: Uint8Array): Uint8Array {
   const reader = new ByteReader(payload);
   const count = reader.unsigned();
   const mutableI32 = [0x7f, 0x01];
-  return vector(count + 1, reader.rest(), joinBytes(mutableI32, i32(value), [OP.end]));
+  return vector(count + 1, reader.rest(), joinBytes(mutableI32, i32(0), [OP.end]));
 }
 
 function exportMore(payload: Uint8Array, stackGlobal: number): Uint8Array {
@@ -275,12 +286,12 @@ function exportMore(payload: Uint8Array, stackGlobal: number): Uint8Array {
 function rewriteBodies(payload: Uint8Array, context: SpillContext): Uint8Array {
   const reader = new ByteReader(payload);
   const count = reader.unsigned();
-  const bodies: Uint8Array[] = [];
+  const out = new ByteWriter().unsigned(count);
   for (let index = 0; index < count; index++) {
     const published = reader.take(reader.unsigned());
     const type = present(context.functionTypes[context.importedFunctions + index]);
     const body = spillPointers(REPLACED.get(index) ?? published, type, context);
-    bodies.push(unsignedLeb(body.length), body);
+    out.unsigned(body.length).bytes(body);
   }
-  return vector(count, ...bodies);
+  return out.written;
 }

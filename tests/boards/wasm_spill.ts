@@ -15,7 +15,7 @@
  *   but never correctness.
  */
 
-import { ByteReader, joinBytes, signedLeb, unsignedLeb } from "./wasm_bytes.ts";
+import { ByteReader, ByteWriter, signedLeb, unsignedLeb } from "./wasm_bytes.ts";
 
 /** A function's type, as far as it matters here. */
 export interface FunctionType {
@@ -70,14 +70,6 @@ const OP = {
   prefixed: 0xfc,
 } as const;
 
-/** One instruction: its bytes within the body, and the number behind the operation if it has one. */
-interface Instruction {
-  readonly op: number;
-  readonly start: number;
-  readonly end: number;
-  readonly operand: number;
-}
-
 /** Returns the body with spilling, or the body itself where it calls nothing. */
 export function spillPointers(
   body: Uint8Array,
@@ -94,61 +86,86 @@ export function spillPointers(
     declarations.push(...unsignedLeb(count), valueType);
     for (let index = 0; index < count; index++) locals.push(valueType);
   }
-  const instructions = decode(body, reader.position);
-  if (!instructions.some(({ op }) => op === OP.call || op === OP.callIndirect)) return body;
-
   const frame = new Frame(locals, context.stackGlobal);
-  const code = rewriteCode(body, instructions, { frame, context });
-  const parameters = type.parameters.map((_, index) => frame.keepLocal(index));
-  return joinBytes(
-    unsignedLeb(groupCount + 1),
-    declarations,
-    [3, I32], // the frame's own locals, behind all others
-    frame.enter(),
-    ...parameters,
-    [OP.block, type.results[0] ?? EMPTY_BLOCK],
-    code,
-    frame.leave(),
-    [OP.end],
-  );
+  const code = new ByteWriter();
+  if (!rewriteCode(body, reader, { frame, context, code })) return body;
+
+  const out = new ByteWriter();
+  // The frame's own locals, behind all others.
+  out.unsigned(groupCount + 1).bytes(Uint8Array.from(declarations)).byte(3).byte(I32);
+  frame.enter(out);
+  type.parameters.forEach((_, index) => frame.keepLocal(out, index));
+  out.byte(OP.block).byte(type.results[0] ?? EMPTY_BLOCK).bytes(code.written);
+  frame.leave(out);
+  return out.byte(OP.end).written;
 }
 
-/** Puts the copying into a body, whose last `end` closes the block that now surrounds it. */
+/**
+ * Puts the copying into a body, whose last `end` closes the block that now surrounds it.
+ *
+ * @returns whether the body calls anything
+ */
 function rewriteCode(
   body: Uint8Array,
-  instructions: readonly Instruction[],
-  { frame, context }: { readonly frame: Frame; readonly context: SpillContext },
-): Uint8Array {
-  const out: ArrayLike<number>[] = [];
+  reader: ByteReader,
+  { frame, context, code }: {
+    readonly frame: Frame;
+    readonly context: SpillContext;
+    readonly code: ByteWriter;
+  },
+): boolean {
+  let calls = false;
   let depth = 0;
-  instructions.forEach(({ op, operand, start, end }, index) => {
-    if (op === OP.return) {
-      out.push([OP.br, ...unsignedLeb(depth)]);
-      return;
-    }
-    out.push(body.subarray(start, end));
-    if (op === OP.block || op === OP.loop || op === OP.if) depth++;
-    else if (op === OP.end) depth--;
-    else if (op === OP.localSet || op === OP.localTee) out.push(frame.keepLocal(operand));
-    else if (op === OP.call || op === OP.callIndirect) {
-      if (op === OP.call && operand < context.importedFunctions) out.push(frame.reset());
-      const type = op === OP.call ? context.functionTypes[operand] : context.types[operand];
-      const next = instructions[index + 1];
-      if (type?.results[0] === I32 && next !== undefined && leavesOperand(next.op)) {
-        out.push(frame.keepOperand());
+  let copied = reader.position;
+  const copyTo = (position: number) => {
+    code.bytes(body.subarray(copied, position));
+    copied = position;
+  };
+  while (!reader.atEnd) {
+    const start = reader.position;
+    const op = reader.byte();
+    const operand = skipImmediates(op, reader);
+    switch (op) {
+      case OP.block:
+      case OP.loop:
+      case OP.if:
+        depth++;
+        break;
+      case OP.end:
+        depth--;
+        break;
+      case OP.return:
+        copyTo(start);
+        copied = reader.position;
+        code.byte(OP.br).unsigned(depth);
+        break;
+      case OP.localSet:
+      case OP.localTee:
+        copyTo(reader.position);
+        frame.keepLocal(code, operand);
+        break;
+      case OP.call:
+      case OP.callIndirect: {
+        calls = true;
+        copyTo(reader.position);
+        if (op === OP.call && operand < context.importedFunctions) frame.reset(code);
+        const type = op === OP.call ? context.functionTypes[operand] : context.types[operand];
+        if (type?.results[0] === I32 && leavesOperand(reader.peek())) frame.keepOperand(code);
+        break;
       }
     }
-  });
-  return joinBytes(...out);
+  }
+  copyTo(reader.position);
+  return calls;
 }
 
-/** The frame of one function: hands out slots, and the code that fills them. */
+/** The frame of one function: hands out slots, and writes the code that fills them. */
 class Frame {
   readonly #pointer: number;
   readonly #top: number;
   readonly #temporary: number;
   readonly #stackGlobal: number;
-  readonly #slots = new Map<number, number>();
+  readonly #slots: (number | undefined)[];
   #slotCount = 0;
 
   constructor(locals: readonly number[], stackGlobal: number) {
@@ -156,74 +173,51 @@ class Frame {
     this.#top = locals.length + 1;
     this.#temporary = locals.length + 2;
     this.#stackGlobal = stackGlobal;
-    locals.forEach((valueType, index) => {
-      if (valueType === I32) this.#slots.set(index, this.#slotCount++);
-    });
+    this.#slots = locals.map((valueType) => valueType === I32 ? this.#slotCount++ : undefined);
   }
 
   /** To be asked last, when all slots are known. */
-  enter(): Uint8Array {
+  enter(out: ByteWriter): void {
     const sizeBytes = signedLeb(this.#slotCount * 4);
-    return joinBytes(
-      [OP.globalGet, ...unsignedLeb(this.#stackGlobal), OP.localTee, ...unsignedLeb(this.#pointer)],
-      [OP.i32Const, ...sizeBytes, OP.i32Add, OP.localTee, ...unsignedLeb(this.#top)],
-      [OP.globalSet, ...unsignedLeb(this.#stackGlobal)],
-      [OP.localGet, ...unsignedLeb(this.#pointer), OP.i32Const, 0, OP.i32Const, ...sizeBytes],
-      [OP.prefixed, MEMORY_FILL, 0],
-    );
+    out.byte(OP.globalGet).unsigned(this.#stackGlobal).byte(OP.localTee).unsigned(this.#pointer);
+    out.byte(OP.i32Const).bytes(sizeBytes).byte(OP.i32Add).byte(OP.localTee).unsigned(this.#top);
+    out.byte(OP.globalSet).unsigned(this.#stackGlobal);
+    out.byte(OP.localGet).unsigned(this.#pointer).byte(OP.i32Const).byte(0);
+    out.byte(OP.i32Const).bytes(sizeBytes).byte(OP.prefixed).byte(MEMORY_FILL).byte(0);
   }
 
-  leave(): Uint8Array {
-    return joinBytes(
-      [OP.localGet, ...unsignedLeb(this.#pointer)],
-      [OP.globalSet, ...unsignedLeb(this.#stackGlobal)],
-    );
+  leave(out: ByteWriter): void {
+    out.byte(OP.localGet).unsigned(this.#pointer).byte(OP.globalSet).unsigned(this.#stackGlobal);
   }
 
-  reset(): Uint8Array {
-    return joinBytes(
-      [OP.localGet, ...unsignedLeb(this.#top), OP.globalSet, ...unsignedLeb(this.#stackGlobal)],
-    );
+  /** Drops what a `longjmp` has left above this frame. */
+  reset(out: ByteWriter): void {
+    out.byte(OP.localGet).unsigned(this.#top).byte(OP.globalSet).unsigned(this.#stackGlobal);
   }
 
-  keepLocal(index: number): Uint8Array {
-    const slot = this.#slots.get(index);
-    return slot === undefined ? new Uint8Array() : this.#store(index, slot);
+  keepLocal(out: ByteWriter, index: number): void {
+    const slot = this.#slots[index];
+    if (slot !== undefined) this.#store(out, index, slot);
   }
 
   /** Copies the i32 on top of the operand stack, and leaves it there. */
-  keepOperand(): Uint8Array {
-    return joinBytes(
-      [OP.localTee, ...unsignedLeb(this.#temporary)],
-      this.#store(this.#temporary, this.#slotCount++),
-    );
+  keepOperand(out: ByteWriter): void {
+    out.byte(OP.localTee).unsigned(this.#temporary);
+    this.#store(out, this.#temporary, this.#slotCount++);
   }
 
-  #store(local: number, slot: number): Uint8Array {
+  #store(out: ByteWriter, local: number, slot: number): void {
     const alignment = 2;
-    return joinBytes(
-      [OP.localGet, ...unsignedLeb(this.#pointer), OP.localGet, ...unsignedLeb(local)],
-      [OP.i32Store, alignment, ...unsignedLeb(slot * 4)],
-    );
+    out.byte(OP.localGet).unsigned(this.#pointer).byte(OP.localGet).unsigned(local);
+    out.byte(OP.i32Store).byte(alignment).unsigned(slot * 4);
   }
 }
 
 /** Whether an instruction lets what is on top of the operand stack wait for more to be evaluated. */
-function leavesOperand(op: number): boolean {
+function leavesOperand(op: number | undefined): boolean {
+  if (op === undefined) return false;
   return op === OP.block || op === OP.loop || op === OP.localGet || op === OP.globalGet ||
     (op >= OP.i32Const && op <= OP.f64Const);
-}
-
-function decode(body: Uint8Array, from: number): Instruction[] {
-  const reader = new ByteReader(body, from);
-  const instructions: Instruction[] = [];
-  while (!reader.atEnd) {
-    const start = reader.position;
-    const op = reader.byte();
-    const operand = skipImmediates(op, reader);
-    instructions.push({ op, start, end: reader.position, operand });
-  }
-  return instructions;
 }
 
 /** Passes over what follows an operation; answers its first number. */
@@ -258,15 +252,15 @@ function skipImmediates(op: number, reader: ByteReader): number {
       return count;
     }
     case OP.f32Const:
-      reader.take(4);
+      reader.skip(4);
       return 0;
     case OP.f64Const:
-      reader.take(8);
+      reader.skip(8);
       return 0;
     case OP.prefixed: {
       const kind = reader.unsigned();
-      if (kind === MEMORY_COPY) reader.take(2);
-      else if (kind === MEMORY_FILL) reader.take(1);
+      if (kind === MEMORY_COPY) reader.skip(2);
+      else if (kind === MEMORY_FILL) reader.skip(1);
       else if (kind > LAST_TRUNCATION) throw new RangeError(`Unknown instruction 0xfc ${kind}`);
       return kind;
     }
