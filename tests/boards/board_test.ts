@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-control-regex -- control bytes are what these tests look at
 /**
  * That an emulated board behaves as a board: what the firmware's C does around the interpreter is
  * here the harness's, so it is compared with what chips do. See `reference/boards.md`.
@@ -233,6 +234,30 @@ Deno.test("a full flash raises ENOSPC, and statvfs tells what is free", async ()
   );
   assert.equal(await probe.print("f.close()\nprint(os.statvfs('/')[3])"), "0");
   assert.equal(await probe.print("os.remove('big')\nprint(os.statvfs('/')[3])"), "14");
+});
+
+Deno.test("a heap of a limited size collects its garbage and then raises MemoryError", async () => {
+  await using board = await startWasmBoard({ heapBytes: 28 * 1024 });
+  using probe = new Probe(board.port);
+  await probe.enterRaw();
+  const free = Number(await probe.print("import gc\ngc.collect()\nprint(gc.mem_free())"));
+  assert.ok(free > 23 * 1024 && free < 25 * 1024, `${free} bytes free`);
+  assert.match((await probe.run("bytearray(30000)")).stderr, /^Traceback[^]*MemoryError: memory/);
+  assert.equal(
+    await probe.print("total = 0\nfor i in range(1000): total += len(bytes(1000))\nprint(total)"),
+    "1000000",
+  );
+  assert.match(
+    (await probe.run(
+      "kept = []\ntry:\n    while True: kept.append(bytes(100))\nfinally: kept = None",
+    ))
+      .stderr,
+    /MemoryError/,
+  );
+  assert.equal(
+    await probe.print("import hashlib\nprint(len(hashlib.sha256(b'x').digest()))"),
+    "32",
+  );
 });
 
 Deno.test("the file system answers with a board's error numbers", async () => {

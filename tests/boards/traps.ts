@@ -49,6 +49,8 @@ export class Traps {
           return this.#delay(argument >>> 0);
         case TRAP.delayUs:
           return this.#delay((argument >>> 0) / 1000);
+        case TRAP.fatal:
+          return this.#hang();
         case TRAP.collect:
           this.#collector.collect();
           return 0;
@@ -88,6 +90,15 @@ export class Traps {
     for (;;) {
       const byte = this.#console.readByte();
       if (byte === CTRL_C || byte === CTRL_D) return 0;
+    }
+  }
+
+  /** What a chip does after "FATAL: uncaught exception": nothing, until it is reset. */
+  #hang(): never {
+    this.#console.write(new TextEncoder().encode("FATAL: uncaught exception\r\n"));
+    for (;;) {
+      this.#console.checkPower();
+      this.#console.sleep(this.#console.bell, Infinity);
     }
   }
 

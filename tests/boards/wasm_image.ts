@@ -38,6 +38,8 @@ export const TRAP = {
   delayMs: 0x7004,
   /** `mp_hal_delay_us(us)`. */
   delayUs: 0x7005,
+  /** `nlr_jump_fail(exception)`: an exception that nobody catches, such as a full heap in the REPL. */
+  fatal: 0x7008,
   /** `gc_collect()`. */
   collect: 0x7007,
   /** `mp_hal_stdout_tx_strn(bytes, length)`: output that is as it shall be on the line. */
@@ -134,6 +136,7 @@ const REPLACED: ReadonlyMap<number, Uint8Array> = new Map([
   // gc_get_max_new_split(): a chip has the heap it has.
   [1217, functionBody(i32(0))],
   [1218, functionBody(trap(TRAP.collect, i32(0)), [OP.drop])],
+  [1219, functionBody(trap(TRAP.fatal, localGet(0)), [OP.drop])],
   [1193, functionBody(trap(TRAP.pasteByte, localGet(0)))],
   [1192, functionBody(trap(TRAP.pasteClose, localGet(0)), [OP.drop])],
   [1225, functionBody(trap(TRAP.transmit, localGet(0), localGet(1)))],
