@@ -306,6 +306,34 @@ Deno.test("WasmBoard.files() shows what the board has, and cutPower() keeps it",
   );
 });
 
+Deno.test("cutPowerAfter() takes the power away between two changes of the flash", async () => {
+  await using board = await startWasmBoard();
+  {
+    using probe = new Probe(board.port);
+    await probe.enterRaw();
+    const lost = board.cutPowerAfter(2);
+    await probe.send("import os\nfor name in 'abcd': os.mkdir(name)\x04");
+    await lost;
+    await probe.untilGone();
+  }
+  assert.deepEqual([...(await board.tree()).keys()], ["/a/", "/b/"]);
+  await board.powerOn();
+  using probe = new Probe(board.port);
+  await probe.enterRaw();
+  assert.equal(await probe.print("import os\nprint(os.listdir())"), "['a', 'b']");
+});
+
+Deno.test("a port that a host left with TIOCEXCL set can be opened again", async () => {
+  await using board = await startWasmBoard();
+  {
+    using probe = new Probe(board.port);
+    probe.exclude();
+    await probe.enterRaw();
+  }
+  using probe = new Probe(board.port);
+  await probe.enterRaw();
+});
+
 Deno.test("unplug() takes the port away while the program runs on", async () => {
   await using board = await startWasmBoard();
   {

@@ -43,11 +43,18 @@ declare const self: {
 async function run(start: ProcessorStart): Promise<void> {
   const control = new ControlBlock(start.epochMs, start.control);
   let restoring = true;
-  const flash = new Flash(start.flashBytes, (change) => {
-    if (restoring) return;
-    self.postMessage({ kind: "change", change });
-    // After the message, so that whoever saw the count finds the message on its way.
-    control.countChange();
+  const flash = new Flash(start.flashBytes, {
+    before: () => {
+      if (restoring) return;
+      if (!control.spendChange()) control.stop();
+      if (control.stopped) throw new PowerOff();
+    },
+    after: (change) => {
+      if (restoring) return;
+      self.postMessage({ kind: "change", change });
+      // After the message, so that whoever saw the count finds the message on its way.
+      control.countChange();
+    },
   });
   flash.restore(start.files);
   restoring = false;

@@ -10,6 +10,7 @@
 import {
   closeFdNow,
   ioctlBufferNow,
+  ioctlValue,
   LibcError,
   O_NOCTTY,
   O_NONBLOCK,
@@ -20,6 +21,7 @@ import {
   POLLOUT,
   readFd,
   TCSETS2,
+  TIOCEXCL,
   writeFd,
 } from "../../serial/libc.ts";
 import { encodeRawTermios } from "../../serial/termios.ts";
@@ -55,6 +57,11 @@ export class Probe implements Disposable {
 
   [Symbol.dispose](): void {
     closeFdNow(this.#fd);
+  }
+
+  /** Keeps others from opening the port, as a client may do. */
+  exclude(): void {
+    ioctlValue(this.#fd, TIOCEXCL);
   }
 
   /** What was received and not yet waited for; one character a byte. */
