@@ -25,6 +25,9 @@ export class Console {
   /** Where output goes instead of the line, while the firmware's start is arranged. */
   divert: ((bytes: Uint8Array<ArrayBuffer>) => void) | null = null;
 
+  /** Called whenever waiting for a byte was disturbed; what it throws ends the wait. */
+  whileWaiting: () => void = () => {};
+
   constructor(control: ControlBlock, wakeFd: number) {
     this.#control = control;
     this.#wakeFd = wakeFd;
@@ -64,7 +67,12 @@ export class Console {
 
   /** Waits for a byte and takes it. */
   readByte(): number {
-    while (!this.readable) this.wait(Infinity);
+    while (!this.readable) {
+      const bell = this.#control.bell;
+      this.checkPower();
+      this.whileWaiting();
+      if (!this.readable) this.#control.waitForBell(bell);
+    }
     const byte = this.#control.shift();
     if (this.#control.ringFull) {
       this.#control.ringFull = false;

@@ -32,6 +32,8 @@ const WORD = {
   cable: 9,
   /** Milliseconds since `epochMs` of the watchdog's last feed. */
   watchdogFed: 10,
+  /** How many more changes of the flash the power lasts for, or -1. */
+  changesLeft: 11,
 } as const;
 
 export class ControlBlock {
@@ -82,6 +84,19 @@ export class ControlBlock {
   }
   countChange(): void {
     Atomics.add(this.#words, WORD.changesSent, 1);
+  }
+
+  /** Lets the power go when another `changes` changes of the flash have been made. */
+  limitChanges(changes: number): void {
+    this.#set("changesLeft", changes);
+  }
+
+  /** The interpreter's side: takes one from what is left; `false` when nothing was. */
+  spendChange(): boolean {
+    const left = this.#get("changesLeft");
+    if (left === 0) return false;
+    if (left > 0) this.#set("changesLeft", left - 1);
+    return true;
   }
 
   get watchdogFedMs(): number {

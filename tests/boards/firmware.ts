@@ -7,14 +7,15 @@
  * - boot.py always runs; main.py only when the REPL is friendly.
  */
 
+import { Collector } from "./collector.ts";
 import type { Console } from "./console.ts";
 import type { Flash } from "./flash.ts";
 import machineSource from "./firmware/machine.py" with { type: "text" };
 import startSource from "./firmware/start.py" with { type: "text" };
-import { FORCED_EXIT, type Interpreter, InterpreterLoader } from "./micropython_module.ts";
+import { FORCED_EXIT, type Interpreter, type InterpreterLoader } from "./micropython_module.ts";
 import { Syscalls } from "./syscalls.ts";
 import { Traps } from "./traps.ts";
-import { ADDRESS, BASE_PAGES, BINARY_FD } from "./wasm_image.ts";
+import { ADDRESS, BINARY_FD, HEAP_AREA, pagesFor } from "./wasm_image.ts";
 
 /** The harness's services that `machine.py` imports as `_board`. */
 export interface BoardServices {
@@ -25,17 +26,15 @@ export interface BoardServices {
   readonly feed_watchdog: () => void;
 }
 
-const PAGE_BYTES = 65536;
 const CTRL_C = 0x03;
 const RAW_REPL = 1;
 
 export class Firmware {
-  readonly #loader = new InterpreterLoader();
+  readonly #loader: InterpreterLoader;
   readonly #flash: Flash;
   readonly #console: Console;
   readonly #services: BoardServices;
   readonly #heapBytes: number;
-  readonly #pages: number;
   readonly memory: WebAssembly.Memory;
 
   constructor(options: {
@@ -43,24 +42,27 @@ export class Firmware {
     readonly console: Console;
     readonly services: BoardServices;
     readonly heapBytes: number;
+    readonly loader: InterpreterLoader;
   }) {
+    this.#loader = options.loader;
     this.#flash = options.flash;
     this.#console = options.console;
     this.#services = options.services;
     this.#heapBytes = options.heapBytes;
-    this.#pages = BASE_PAGES + Math.ceil(options.heapBytes / PAGE_BYTES) + 1;
+    const pages = pagesFor(options.heapBytes);
     this.memory = new WebAssembly.Memory({
-      initial: this.#pages,
-      maximum: this.#pages,
+      initial: pages,
+      maximum: pages,
       shared: true,
     });
   }
 
   /** Runs until the console throws `PowerOff`; the first start is a cold one. */
-  async run(): Promise<never> {
+  async run(compiled: (module: WebAssembly.Module) => void): Promise<never> {
     let raw = false;
     for (;;) {
       const interpreter = await this.#start();
+      if (this.#loader.compiled !== null) compiled(this.#loader.compiled);
       raw = this.#serve(interpreter, raw);
       this.#print("MPY: soft reboot\r\n");
     }
@@ -74,17 +76,21 @@ export class Firmware {
       memory: this.memory,
       frozen: new Map([["/lib/machine.py", new TextEncoder().encode(machineSource)]]),
     }).functions();
-    const traps = new Traps(this.#console, this.memory);
+    const collector = new Collector(this.memory);
+    const traps = new Traps({ console: this.#console, memory: this.memory, collector });
     const read = syscalls["fd_read"];
     if (read === undefined) throw new Error("syscalls.ts serves no fd_read");
-    const { interpreter, exports } = await this.#loader.load({
+    const interpreter = await this.#loader.load({
       memory: this.memory,
-      pages: this.#pages,
       heapBytes: this.#heapBytes,
       functions: { ...syscalls, fd_read: traps.around(read) },
+      instantiated: (exports) => {
+        traps.attach(exports);
+        collector.attach(exports);
+      },
     });
-    traps.exports = exports;
     const memory = new DataView(this.memory.buffer);
+    memory.setInt32(HEAP_AREA.threshold, -1, true);
     for (const at of ADDRESS.binaryStreams) memory.setInt32(at, BINARY_FD, true);
     interpreter.registerJsModule("_board", this.#services);
     interpreter.runPython(`exec(${JSON.stringify(startSource)}, {})`);

@@ -1,6 +1,6 @@
 /**
  * The flash of an emulated board: a tree of directories and files in blocks of a limited size.
- * The interpreter's thread works on one, and each change is told to a listener, which the board
+ * The interpreter's thread works on one, and each change is told to an observer, which the board
  * uses to keep a second one that survives a power cut.
  *
  * INVARIANTS
@@ -46,19 +46,24 @@ export type FlashNode = FlashFile | FlashDirectory;
 export const BLOCK_BYTES = 4096;
 const NAME_MAX_BYTES = 255;
 
-/** Called after each change. */
-export type ChangeListener = (change: FlashChange) => void;
+/** Whom the flash tells of changes. */
+export interface FlashObserver {
+  /** Before a change; what this throws keeps it from happening, such as a power cut. */
+  readonly before?: (change: FlashChange) => void;
+  /** After a change. */
+  readonly after?: (change: FlashChange) => void;
+}
 
 export class Flash {
   readonly sizeBytes: number;
   readonly root: FlashDirectory;
   #usedBlocks = 2; // littlefs keeps the root directory in a pair of blocks
   #nextInode = 1;
-  readonly #listener: ChangeListener;
+  readonly #observer: FlashObserver;
 
-  constructor(sizeBytes: number, listener: ChangeListener = () => {}) {
+  constructor(sizeBytes: number, observer: FlashObserver = {}) {
     this.sizeBytes = sizeBytes;
-    this.#listener = listener;
+    this.#observer = observer;
     this.root = this.#newDirectory();
   }
 
@@ -139,11 +144,12 @@ export class Flash {
   }
 
   /**
-   * Carries out one change and tells the listener.
+   * Carries out one change and tells the observer.
    *
    * @throws {FlashError} and changes nothing
    */
   apply(change: FlashChange): void {
+    this.#observer.before?.(change);
     switch (change.op) {
       case "write":
         this.#write(this.#file(change.path), change.at, change.bytes);
@@ -190,7 +196,7 @@ export class Flash {
         this.#rename(change.path, change.to);
         break;
     }
-    this.#listener(change);
+    this.#observer.after?.(change);
   }
 
   #newDirectory(): FlashDirectory {

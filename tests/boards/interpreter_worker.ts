@@ -6,6 +6,7 @@
 import { Console, PowerOff } from "./console.ts";
 import { ControlBlock } from "./control_block.ts";
 import { Firmware } from "./firmware.ts";
+import { InterpreterLoader } from "./micropython_module.ts";
 import { Flash, type FlashChange } from "./flash.ts";
 
 /** What the harness hands over to switch the board on. */
@@ -18,11 +19,14 @@ export interface ProcessorStart {
   readonly heapBytes: number;
   readonly uid: string;
   readonly resetCause: number;
+  /** What another board of this process has compiled. */
+  readonly compiled: WebAssembly.Module | null;
 }
 
 /** What the processor tells the harness. */
 export type ProcessorReport =
   | { readonly kind: "memory"; readonly memory: SharedArrayBuffer }
+  | { readonly kind: "compiled"; readonly compiled: WebAssembly.Module }
   | { readonly kind: "change"; readonly change: FlashChange }
   | { readonly kind: "reset" }
   | { readonly kind: "watchdog"; readonly timeoutMs: number }
@@ -39,16 +43,25 @@ declare const self: {
 async function run(start: ProcessorStart): Promise<void> {
   const control = new ControlBlock(start.epochMs, start.control);
   let restoring = true;
-  const flash = new Flash(start.flashBytes, (change) => {
-    if (restoring) return;
-    self.postMessage({ kind: "change", change });
-    // After the message, so that whoever saw the count finds the message on its way.
-    control.countChange();
+  const flash = new Flash(start.flashBytes, {
+    before: () => {
+      if (restoring) return;
+      if (!control.spendChange()) control.stop();
+      if (control.stopped) throw new PowerOff();
+    },
+    after: (change) => {
+      if (restoring) return;
+      self.postMessage({ kind: "change", change });
+      // After the message, so that whoever saw the count finds the message on its way.
+      control.countChange();
+    },
   });
   flash.restore(start.files);
   restoring = false;
+  const loader = new InterpreterLoader(start.compiled);
   const firmware = new Firmware({
     flash,
+    loader,
     console: new Console(control, start.wakeFd),
     heapBytes: start.heapBytes,
     services: {
@@ -71,7 +84,7 @@ async function run(start: ProcessorStart): Promise<void> {
     memory: firmware.memory.buffer as unknown as SharedArrayBuffer,
   });
   try {
-    await firmware.run();
+    await firmware.run((compiled) => self.postMessage({ kind: "compiled", compiled }));
   } catch (error) {
     if (error instanceof PowerOff) self.postMessage({ kind: "off" });
     else {self.postMessage({

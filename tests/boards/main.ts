@@ -3,14 +3,16 @@
  * SIGINT or SIGTERM writes the board's file system back to its directory.
  */
 
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { resolve } from "node:path";
-import { writeTree } from "./file_tree.ts";
+import { readTree, writeTree } from "./file_tree.ts";
+import { startMicrobit } from "./microbit.ts";
 import { startWasmBoard, type WasmBoardOptions } from "./wasm_board.ts";
 
 interface Flags {
+  readonly kind: "wasm" | "microbit";
   readonly link: string;
-  readonly root: string;
+  readonly root?: string;
   readonly heap?: number;
   readonly flash?: number;
   readonly uid?: string;
@@ -27,34 +29,51 @@ function hexadecimal(text: string): string {
   return text.toLowerCase();
 }
 
-const command = new Command("board")
+const flags = new Command("board")
   .description("An emulated MicroPython board on a tty of this machine")
+  .addOption(
+    new Option("--kind <kind>", "what to emulate").choices(["wasm", "microbit"]).default("wasm"),
+  )
   .requiredOption("--link <path>", "where the port's name is made")
-  .requiredOption("--root <dir>", "the board's file system: read at the start, written at the end")
+  .option("--root <dir>", "the board's file system: read at the start, written at the end (wasm)")
   .option("--heap <bytes>", "size of Python's heap", wholeNumber)
   .option("--flash <bytes>", "size of the file system", wholeNumber)
   .option("--uid <hex>", "machine.unique_id()", hexadecimal)
   .option("--usb-delay <ms>", "how long the port is away after machine.reset()", wholeNumber)
-  .parse();
-const flags = command.opts<Flags>();
-const root = resolve(flags.root);
+  .parse()
+  .opts<Flags>();
 
 const stopped = Promise.withResolvers<void>();
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   Deno.addSignalListener(signal, () => stopped.resolve());
 }
 
-const options: WasmBoardOptions = {
-  root,
-  link: resolve(flags.link),
-  ...(flags.heap === undefined ? {} : { heapBytes: flags.heap }),
-  ...(flags.flash === undefined ? {} : { flashBytes: flags.flash }),
-  ...(flags.uid === undefined ? {} : { uid: flags.uid }),
-  ...(flags.usbDelay === undefined ? {} : { usbDelayMs: flags.usbDelay }),
-};
-const board = await startWasmBoard(options);
-console.log(board.port);
-await stopped.promise;
-await board.stop();
-await writeTree(root, await board.tree());
+if (flags.kind === "microbit") await runMicrobit(flags);
+else await runWasmBoard(flags);
+// Signal listeners would keep the process alive.
 Deno.exit(0);
+
+async function runWasmBoard({ link, root, heap, flash, uid, usbDelay }: Flags): Promise<void> {
+  const options: WasmBoardOptions = {
+    link: resolve(link),
+    ...(root === undefined ? {} : { root: resolve(root) }),
+    ...(heap === undefined ? {} : { heapBytes: heap }),
+    ...(flash === undefined ? {} : { flashBytes: flash }),
+    ...(uid === undefined ? {} : { uid }),
+    ...(usbDelay === undefined ? {} : { usbDelayMs: usbDelay }),
+  };
+  const board = await startWasmBoard(options);
+  console.log(board.port);
+  await stopped.promise;
+  await board.stop();
+  if (root !== undefined) await writeTree(resolve(root), await board.tree());
+}
+
+async function runMicrobit({ link, root }: Flags): Promise<void> {
+  const files = root === undefined ? new Map() : await readTree(resolve(root));
+  const named = [...files].map(([path, content]): [string, Uint8Array] => [path.slice(1), content]);
+  const board = await startMicrobit({ link: resolve(link), files: new Map(named) });
+  console.log(board.port);
+  await stopped.promise;
+  await board.stop();
+}

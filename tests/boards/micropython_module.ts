@@ -26,6 +26,11 @@ export interface Interpreter {
 export interface FirmwareExports {
   nlr_jump(exception: number): void;
   mp_handle_pending(): void;
+  gc_collect_start(): void;
+  gc_mark_subtree(area: number, block: number): void;
+  gc_collect_end(): void;
+  emscripten_stack_get_current(): number;
+  readonly spill_stack: WebAssembly.Global;
 }
 
 /** `PYEXEC_FORCED_EXIT` (shared/runtime/pyexec.h): SystemExit, or Ctrl-D on an empty line. */
@@ -36,43 +41,49 @@ const PYSTACK_WORDS = 2048;
 
 export interface LoadOptions {
   readonly memory: WebAssembly.Memory;
-  readonly pages: number;
   readonly heapBytes: number;
   /** Replaces the module's imports of these names. */
   readonly functions: Record<string, HostFunction>;
+  /** Called once the module is instantiated, before anything of it runs. */
+  readonly instantiated: (exports: FirmwareExports) => void;
 }
 
 /** Loads interpreters, each from the same compiled module. */
 export class InterpreterLoader {
-  #compiled: WebAssembly.Module | null = null;
+  #compiled: WebAssembly.Module | null;
 
-  async load(
-    options: LoadOptions,
-  ): Promise<{ interpreter: Interpreter; exports: FirmwareExports }> {
+  /** @param compiled what another loader has compiled, to save the time */
+  constructor(compiled: WebAssembly.Module | null) {
+    this.#compiled = compiled;
+  }
+
+  /** The compiled module, once an interpreter was loaded. */
+  get compiled(): WebAssembly.Module | null {
+    return this.#compiled;
+  }
+
+  async load(options: LoadOptions): Promise<Interpreter> {
     const instantiate = WebAssembly.instantiate;
-    let exports: FirmwareExports | null = null;
     const exchanged = async (
       published: Uint8Array<ArrayBuffer>,
       imports: Record<string, Record<string, WebAssembly.ImportValue>>,
     ) => {
-      this.#compiled ??= await WebAssembly.compile(await rewriteImage(published, options.pages));
+      this.#compiled ??= await WebAssembly.compile(await rewriteImage(published));
       const env = { ...imports["env"], ...options.functions, memory: options.memory };
       const wasi = { ...imports["wasi_snapshot_preview1"], ...options.functions };
       const instance = await instantiate(this.#compiled, { env, wasi_snapshot_preview1: wasi });
       // The rewritten module exports these by construction (EXPORTED in wasm_image.ts).
-      exports = instance.exports as unknown as FirmwareExports;
+      options.instantiated(instance.exports as unknown as FirmwareExports);
       return { instance, module: this.#compiled };
     };
     try {
       // The package calls it in this one form only.
       WebAssembly.instantiate = exchanged as unknown as typeof WebAssembly.instantiate;
       // The package has no types.
-      const interpreter = await loadMicroPython({
+      return await loadMicroPython({
         heapsize: options.heapBytes,
         pystack: PYSTACK_WORDS,
       }) as Interpreter;
-      if (exports === null) throw new Error("micropython.mjs did not instantiate its module");
-      return { interpreter, exports };
     } finally {
       WebAssembly.instantiate = instantiate;
     }

@@ -5,3 +5,10 @@
 
 export { startWasmBoard, type WasmBoard, type WasmBoardOptions } from "./wasm_board.ts";
 export type { FileTree } from "./file_tree.ts";
+export {
+  type Microbit,
+  microbitAvailable,
+  type MicrobitOptions,
+  startMicrobit,
+} from "./microbit.ts";
+export { Probe, type ProbeResult } from "./probe.ts";

@@ -3,6 +3,7 @@
  * read a raw-paste, let time pass. Each is what a chip's port does in C.
  */
 
+import type { Collector } from "./collector.ts";
 import type { Console } from "./console.ts";
 import type { FirmwareExports } from "./micropython_module.ts";
 import type { HostFunction } from "./syscalls.ts";
@@ -15,12 +16,23 @@ const END_OF_SOURCE = -1;
 export class Traps {
   readonly #console: Console;
   readonly #memory: DataView;
-  /** Set once the module is instantiated, which is before anything can call. */
-  exports: FirmwareExports | null = null;
+  readonly #collector: Collector;
+  #exports: FirmwareExports | null = null;
 
-  constructor(console: Console, memory: WebAssembly.Memory) {
-    this.#console = console;
-    this.#memory = new DataView(memory.buffer);
+  constructor(options: {
+    readonly console: Console;
+    readonly memory: WebAssembly.Memory;
+    readonly collector: Collector;
+  }) {
+    this.#console = options.console;
+    this.#memory = new DataView(options.memory.buffer);
+    this.#collector = options.collector;
+    this.#console.whileWaiting = () => this.#handlePending();
+  }
+
+  /** To be called once the module is instantiated, before anything of it runs. */
+  attach(exports: FirmwareExports): void {
+    this.#exports = exports;
   }
 
   /** Serves the trap numbers and passes every other call on. */
@@ -37,6 +49,11 @@ export class Traps {
           return this.#delay(argument >>> 0);
         case TRAP.delayUs:
           return this.#delay((argument >>> 0) / 1000);
+        case TRAP.fatal:
+          return this.#hang();
+        case TRAP.collect:
+          this.#collector.collect();
+          return 0;
         case TRAP.transmit:
           return this.#transmit(argument, second);
         default:
@@ -55,7 +72,7 @@ export class Traps {
       this.#console.write(Uint8Array.of(CTRL_D));
       if (byte === CTRL_C) {
         memory.setInt32(ADDRESS.keyboardTraceback, 0, true);
-        this.exports?.nlr_jump(ADDRESS.keyboardException);
+        this.#exports?.nlr_jump(ADDRESS.keyboardException);
       }
       return END_OF_SOURCE;
     }
@@ -76,6 +93,15 @@ export class Traps {
     }
   }
 
+  /** What a chip does after "FATAL: uncaught exception": nothing, until it is reset. */
+  #hang(): never {
+    this.#console.write(new TextEncoder().encode("FATAL: uncaught exception\r\n"));
+    for (;;) {
+      this.#console.checkPower();
+      this.#console.sleep(this.#console.bell, Infinity);
+    }
+  }
+
   #transmit(at: number, length: number): number {
     // A copy, since the memory is shared and nothing outside takes shared bytes.
     this.#console.write(new Uint8Array(new Uint8Array(this.#memory.buffer, at, length)));
@@ -88,12 +114,16 @@ export class Traps {
     for (;;) {
       const bell = this.#console.bell;
       this.#console.checkPower();
-      if (this.#memory.getInt32(ADDRESS.pendingException, true) !== 0) {
-        this.exports?.mp_handle_pending();
-      }
+      this.#handlePending();
       const leftMs = endMs - performance.now();
       if (leftMs <= 0) return 0;
       this.#console.sleep(bell, leftMs);
     }
+  }
+
+  /** Raises the exception that an interrupt has left, if there is one. */
+  #handlePending(): void {
+    if (this.#memory.getInt32(ADDRESS.pendingException, true) === 0) return;
+    this.#exports?.mp_handle_pending();
   }
 }

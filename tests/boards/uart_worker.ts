@@ -83,8 +83,8 @@ class Uart {
     report({ port: path });
     try {
       while (!this.#control.stopped && this.#control.cableIn) {
-        if (this.#control.hostAttached) this.#serve(masterFd, path);
-        else this.#awaitHost(masterFd, inotifyFd);
+        if (!this.#control.hostAttached) this.#awaitHost(masterFd, inotifyFd);
+        else if (this.#serve(masterFd, path) === "worn out") break;
       }
     } finally {
       this.#control.hostAttached = false;
@@ -108,21 +108,21 @@ class Uart {
     readFd(inotifyFd, this.#buffer);
   }
 
-  #serve(masterFd: number, path: string): void {
+  #serve(masterFd: number, path: string): "usable" | "worn out" {
     this.#control.ringFull = true;
     if (this.#control.room === 0) {
       // Not reading is what makes the host wait; the interpreter wakes us once it has taken a byte.
       this.#wait([]);
-      return;
+      return "usable";
     }
     this.#control.ringFull = false;
     const [, state = 0] = this.#wait([{ fd: masterFd, events: POLLIN }]);
     const left = (state & POLLIN) !== 0
       ? this.#receive(masterFd) === "gone"
       : (state & POLLHUP) !== 0;
-    if (!left) return;
+    if (!left) return "usable";
     this.#control.hostAttached = false;
-    clean(path);
+    return clean(path);
   }
 
   /** Sleeps until something happens; the first `revents` is the wake-up descriptor's. */
@@ -169,14 +169,18 @@ class Uart {
   }
 }
 
-/** Makes a port as a new one: raw, nobody's, empty. Leaves it without an opener. */
-function clean(path: string): void {
+/**
+ * Makes a port as a new one: raw, nobody's, empty. Leaves it without an opener.
+ *
+ * @returns "worn out" where it cannot: a client was killed that had `TIOCEXCL` set, and we are not
+ * root. Then nobody can open the port any more, and a new one has to take its place.
+ */
+function clean(path: string): "usable" | "worn out" {
   let fd: number;
   try {
     fd = openPathNow(path, O_RDWR | O_NOCTTY | O_NONBLOCK);
   } catch (error) {
-    // Somebody killed a client that had TIOCEXCL set, and we are not root.
-    if (error instanceof LibcError && error.errnoName === "EBUSY") return;
+    if (error instanceof LibcError && error.errnoName === "EBUSY") return "worn out";
     throw error;
   }
   try {
@@ -186,6 +190,7 @@ function clean(path: string): void {
   } finally {
     closeFdNow(fd);
   }
+  return "usable";
 }
 
 // The worker's global scope: DOM's typing calls it Window, so its members are named here.

@@ -107,7 +107,11 @@ export class WasmBoard implements AsyncDisposable {
     this.port = settings.link;
     this.uid = settings.uid;
     this.#flash = new Flash(settings.flashBytes);
-    this.#flash.restore(settings.tree);
+    try {
+      this.#flash.restore(settings.tree);
+    } catch (cause) {
+      throw new Error(`The files do not fit into ${settings.flashBytes} bytes of flash`, { cause });
+    }
   }
 
   /** The board's files by absolute path, as they are now; directories are left out. */
@@ -130,6 +134,11 @@ export class WasmBoard implements AsyncDisposable {
     if (wasOn) await this.powerOn();
   }
 
+  /** Waits until a reset that has begun, as the port's going away tells, is over. */
+  portBack(): Promise<void> {
+    return this.#next(async () => {});
+  }
+
   /** Switches the board on, if it is off, and waits for its port. */
   powerOn(): Promise<void> {
     return this.#next(() => this.#on(CAUSE.powerOn));
@@ -138,6 +147,17 @@ export class WasmBoard implements AsyncDisposable {
   /** Takes the power away at once; the flash stays as it is at this moment. */
   cutPower(): Promise<void> {
     return this.#next(() => this.#off());
+  }
+
+  /**
+   * Lets the power go by itself when another `changes` changes of the flash (see `FlashChange`) have
+   * been made: the next one finds no power. Settles when that has happened.
+   */
+  async cutPowerAfter(changes: number): Promise<void> {
+    const run = this.#run;
+    if (run === null) return;
+    await run.powerLost(changes);
+    await this.#next(() => this.#run === run ? this.#off() : Promise.resolve());
   }
 
   /** Pulls the cable: the port goes away, the program runs on. */
@@ -201,6 +221,9 @@ export class WasmBoard implements AsyncDisposable {
 
 /** One stretch between power on and power off: the threads and what they share. */
 class Run {
+  /** The firmware for all boards of this process, once the first has compiled it. */
+  static compiled: WebAssembly.Module | null = null;
+
   readonly #control = new ControlBlock(Date.now());
   readonly #wakeFd = createEventFd();
   readonly #settings: BoardSettings;
@@ -226,6 +249,7 @@ class Run {
     this.#flash = options.flash;
     this.#onReset = options.onReset;
     this.#control.cableIn = true;
+    this.#control.limitChanges(-1);
     this.#uart = new Worker(new URL("./uart_worker.ts", import.meta.url), { type: "module" });
     this.#processor = new Worker(new URL("./interpreter_worker.ts", import.meta.url), {
       type: "module",
@@ -243,6 +267,7 @@ class Run {
       heapBytes: this.#settings.heapBytes,
       uid: this.#settings.uid,
       resetCause: options.resetCause,
+      compiled: Run.compiled,
     };
     this.#processor.postMessage(start);
   }
@@ -257,6 +282,12 @@ class Run {
     while (this.#changesReceived < this.#control.changesSent) {
       await new Promise<void>((resolve) => this.#waitingForChanges.push(resolve));
     }
+  }
+
+  /** Limits the changes that the power lasts for, and waits until it has gone. */
+  async powerLost(changes: number): Promise<void> {
+    this.#control.limitChanges(changes);
+    await this.#off.promise;
   }
 
   async setCable(cableIn: boolean): Promise<void> {
@@ -306,6 +337,9 @@ class Run {
         this.#uart.postMessage(start);
         return;
       }
+      case "compiled":
+        Run.compiled = report.compiled;
+        return;
       case "change":
         this.#flash.apply(report.change);
         this.#changesReceived++;

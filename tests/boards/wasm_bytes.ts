@@ -4,7 +4,15 @@
  */
 
 /** Section numbers. */
-export const section = { import: 2, memory: 5, export: 7, code: 10 } as const;
+export const section = {
+  type: 1,
+  import: 2,
+  function: 3,
+  memory: 5,
+  global: 6,
+  export: 7,
+  code: 10,
+} as const;
 
 /** One section: its number and its content without the length. */
 export interface WasmSection {
@@ -15,10 +23,16 @@ export interface WasmSection {
 /** Reads bytes and numbers from the front. */
 export class ByteReader {
   readonly #bytes: Uint8Array;
-  #at = 0;
+  #at: number;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, from = 0) {
     this.#bytes = bytes;
+    this.#at = from;
+  }
+
+  /** Where the next byte is. */
+  get position(): number {
+    return this.#at;
   }
 
   get atEnd(): boolean {
@@ -42,6 +56,15 @@ export class ByteReader {
     }
   }
 
+  skip(count: number): void {
+    this.#at += count;
+  }
+
+  /** The next byte, which stays; `undefined` at the end. */
+  peek(): number | undefined {
+    return this.#bytes[this.#at];
+  }
+
   take(count: number): Uint8Array {
     const taken = this.#bytes.subarray(this.#at, this.#at + count);
     if (taken.length < count) throw new RangeError("The WebAssembly module ends early");
@@ -51,6 +74,47 @@ export class ByteReader {
 
   rest(): Uint8Array {
     return this.take(this.#bytes.length - this.#at);
+  }
+}
+
+/** Collects bytes; made for many small pieces. */
+export class ByteWriter {
+  #bytes = new Uint8Array(4096);
+  #length = 0;
+
+  get written(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  byte(value: number): this {
+    this.#makeRoom(1);
+    this.#bytes[this.#length++] = value;
+    return this;
+  }
+
+  /** An unsigned LEB128 number of up to 32 bits. */
+  unsigned(value: number): this {
+    let rest = value;
+    for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) this.byte((rest % 0x80) | 0x80);
+    return this.byte(rest);
+  }
+
+  bytes(values: Uint8Array): this {
+    this.#makeRoom(values.length);
+    this.#bytes.set(values, this.#length);
+    this.#length += values.length;
+    return this;
+  }
+
+  clear(): void {
+    this.#length = 0;
+  }
+
+  #makeRoom(count: number): void {
+    if (this.#length + count <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + count));
+    grown.set(this.#bytes);
+    this.#bytes = grown;
   }
 }
 

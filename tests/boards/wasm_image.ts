@@ -12,15 +12,17 @@
  *   interrupt a running program as an interrupt handler does on a chip.
  */
 
+import { type FunctionType, type SpillContext, spillPointers } from "./wasm_spill.ts";
 import {
   ByteReader,
+  ByteWriter,
   functionBody,
   joinBytes,
   section,
   signedLeb,
   unsignedLeb,
 } from "./wasm_bytes.ts";
-import { takeApart } from "./wasm_bytes.ts";
+import { takeApart, type WasmSection } from "./wasm_bytes.ts";
 
 const IMAGE_SHA256 = "06338c955b03c5700aa0069015d3e392d76836ef8e2ce25bedbe59b88ccd373c";
 
@@ -36,6 +38,10 @@ export const TRAP = {
   delayMs: 0x7004,
   /** `mp_hal_delay_us(us)`. */
   delayUs: 0x7005,
+  /** `nlr_jump_fail(exception)`: an exception that nobody catches, such as a full heap in the REPL. */
+  fatal: 0x7008,
+  /** `gc_collect()`. */
+  collect: 0x7007,
   /** `mp_hal_stdout_tx_strn(bytes, length)`: output that is as it shall be on the line. */
   transmit: 0x7006,
 } as const;
@@ -61,11 +67,44 @@ export const ADDRESS = {
   replMode: 186084,
 } as const;
 
+/** The heap's one area (`MP_STATE_MEM(area)`, py/gc.c) and its fields, each an i32. */
+export const HEAP_AREA = {
+  address: 185108 + 384,
+  allocationTable: 185108 + 388,
+  poolStart: 185108 + 400,
+  poolEnd: 185108 + 404,
+  /** `MP_STATE_MEM(gc_alloc_threshold)`: the web build collects every 16 KiB, chips when full. */
+  threshold: 185108 + 940,
+} as const;
+
+/** C's stack grows down from here. */
+export const C_STACK_TOP = 65536;
+
+/** The exported global that points behind the topmost frame of `wasm_spill.ts`. */
+export const SPILL_GLOBAL = "spill_stack";
+
+/** Pages at the end of the memory for those frames. */
+const SPILL_PAGES = 24;
+
+/** Where those frames begin in a memory. */
+export function spillBase(memory: WebAssembly.Memory): number {
+  return memory.buffer.byteLength - SPILL_PAGES * PAGE_BYTES;
+}
+
+/** The pages of a memory with room for a heap. */
+export function pagesFor(heapBytes: number): number {
+  return BASE_PAGES + Math.ceil(heapBytes / PAGE_BYTES) + 1 + SPILL_PAGES;
+}
+
 /** The descriptor of the serial line as a binary stream. */
 export const BINARY_FD = 0x7000;
 
+/** Bytes of a page of WebAssembly's memory. */
+const PAGE_BYTES = 65536;
+
 /** Memory in 64 KiB pages: what the module asks for at least, without Python's heap. */
-export const BASE_PAGES = 259;
+const BASE_PAGES = 259;
+const MAXIMUM_PAGES = 32768;
 
 const IMPORTED_FUNCTIONS = 60;
 const FD_READ = 46;
@@ -96,6 +135,8 @@ function trap(number: number, argument: Uint8Array, second = i32(0)): Uint8Array
 const REPLACED: ReadonlyMap<number, Uint8Array> = new Map([
   // gc_get_max_new_split(): a chip has the heap it has.
   [1217, functionBody(i32(0))],
+  [1218, functionBody(trap(TRAP.collect, i32(0)), [OP.drop])],
+  [1219, functionBody(trap(TRAP.fatal, localGet(0)), [OP.drop])],
   [1193, functionBody(trap(TRAP.pasteByte, localGet(0)))],
   [1192, functionBody(trap(TRAP.pasteClose, localGet(0)), [OP.drop])],
   [1225, functionBody(trap(TRAP.transmit, localGet(0), localGet(1)))],
@@ -121,6 +162,9 @@ const REPLACED: ReadonlyMap<number, Uint8Array> = new Map([
 
 /** Functions that the harness calls and the published module keeps to itself. */
 const EXPORTED: Readonly<Record<string, number>> = {
+  gc_collect_start: 18,
+  gc_mark_subtree: 19,
+  gc_collect_end: 20,
   nlr_jump: 6,
   mp_handle_pending: 373,
 };
@@ -132,7 +176,6 @@ const EXPORTED: Readonly<Record<string, number>> = {
  */
 export async function rewriteImage(
   published: Uint8Array<ArrayBuffer>,
-  pages: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", published));
   if (digest.toHex() !== IMAGE_SHA256) {
@@ -140,16 +183,20 @@ export async function rewriteImage(
       "micropython.wasm is not the build that wasm_image.ts knows; adapt its numbers",
     );
   }
-  const parts = takeApart(published).map(({ id, payload }) => {
+  const sections = takeApart(published);
+  const context = readContext(sections);
+  const parts = sections.map(({ id, payload }) => {
     switch (id) {
       case section.import:
-        return { id, payload: importMemory(payload, pages) };
+        return { id, payload: importMemory(payload) };
       case section.memory:
         return { id, payload: Uint8Array.of(0) };
+      case section.global:
+        return { id, payload: addGlobal(payload) };
       case section.export:
-        return { id, payload: exportMore(payload) };
+        return { id, payload: exportMore(payload, context.stackGlobal) };
       case section.code:
-        return { id, payload: replaceBodies(payload) };
+        return { id, payload: rewriteBodies(payload, context) };
       default:
         return { id, payload };
     }
@@ -158,6 +205,42 @@ export async function rewriteImage(
     published.subarray(0, 8),
     ...parts.map(({ id, payload }) => joinBytes([id], unsignedLeb(payload.length), payload)),
   );
+}
+
+/** Reads what `wasm_spill.ts` has to know. The module imports functions only. */
+function readContext(sections: readonly WasmSection[]): SpillContext {
+  const read = (wanted: number) =>
+    new ByteReader(sections.find(({ id }) => id === wanted)?.payload ?? new Uint8Array());
+  const typeReader = read(section.type);
+  const types = repeat(typeReader.unsigned(), (): FunctionType => {
+    typeReader.byte();
+    const parameters = [...typeReader.take(typeReader.unsigned())];
+    return { parameters, results: [...typeReader.take(typeReader.unsigned())] };
+  });
+  const importReader = read(section.import);
+  const imported = repeat(importReader.unsigned(), () => {
+    importReader.take(importReader.unsigned());
+    importReader.take(importReader.unsigned());
+    if (importReader.byte() !== 0) throw new Error("micropython.wasm imports more than functions");
+    return importReader.unsigned();
+  });
+  const functionReader = read(section.function);
+  const defined = repeat(functionReader.unsigned(), () => functionReader.unsigned());
+  return {
+    types,
+    functionTypes: [...imported, ...defined].map((index) => present(types[index])),
+    importedFunctions: imported.length,
+    stackGlobal: read(section.global).unsigned(),
+  };
+}
+
+function repeat<Item>(count: number, read: () => Item): Item[] {
+  return Array.from({ length: count }, read);
+}
+
+function present<Item>(item: Item | undefined): Item {
+  if (item === undefined) throw new RangeError("The WebAssembly module refers to what it has not");
+  return item;
 }
 
 function vector(count: number, ...items: Uint8Array[]): Uint8Array {
@@ -169,7 +252,7 @@ function name(text: string): Uint8Array {
   return joinBytes(unsignedLeb(bytes.length), bytes);
 }
 
-function importMemory(payload: Uint8Array, pages: number): Uint8Array {
+function importMemory(payload: Uint8Array): Uint8Array {
   const reader = new ByteReader(payload);
   const count = reader.unsigned();
   const sharedWithMaximum = 0x03;
@@ -177,29 +260,41 @@ function importMemory(payload: Uint8Array, pages: number): Uint8Array {
     name("env"),
     name("memory"),
     [0x02, sharedWithMaximum],
-    unsignedLeb(pages),
-    unsignedLeb(pages),
+    unsignedLeb(BASE_PAGES),
+    unsignedLeb(MAXIMUM_PAGES),
   );
   return vector(count + 1, reader.rest(), memory);
 }
 
-function exportMore(payload: Uint8Array): Uint8Array {
+/** The global of `wasm_spill.ts`; the harness sets it before anything runs. */
+function addGlobal(payload: Uint8Array): Uint8Array {
   const reader = new ByteReader(payload);
   const count = reader.unsigned();
+  const mutableI32 = [0x7f, 0x01];
+  return vector(count + 1, reader.rest(), joinBytes(mutableI32, i32(0), [OP.end]));
+}
+
+function exportMore(payload: Uint8Array, stackGlobal: number): Uint8Array {
+  const reader = new ByteReader(payload);
+  const count = reader.unsigned();
+  const asFunction = 0x00;
+  const asGlobal = 0x03;
   const more = Object.entries(EXPORTED).map(([text, index]) =>
-    joinBytes(name(text), [0x00], unsignedLeb(IMPORTED_FUNCTIONS + index))
+    joinBytes(name(text), [asFunction], unsignedLeb(IMPORTED_FUNCTIONS + index))
   );
+  more.push(joinBytes(name(SPILL_GLOBAL), [asGlobal], unsignedLeb(stackGlobal)));
   return vector(count + more.length, reader.rest(), ...more);
 }
 
-function replaceBodies(payload: Uint8Array): Uint8Array {
+function rewriteBodies(payload: Uint8Array, context: SpillContext): Uint8Array {
   const reader = new ByteReader(payload);
   const count = reader.unsigned();
-  const bodies: Uint8Array[] = [];
+  const out = new ByteWriter().unsigned(count);
   for (let index = 0; index < count; index++) {
-    const body = reader.take(reader.unsigned());
-    const chosen = REPLACED.get(index) ?? body;
-    bodies.push(unsignedLeb(chosen.length), chosen);
+    const published = reader.take(reader.unsigned());
+    const type = present(context.functionTypes[context.importedFunctions + index]);
+    const body = spillPointers(REPLACED.get(index) ?? published, type, context);
+    out.unsigned(body.length).bytes(body);
   }
-  return vector(count, ...bodies);
+  return out.written;
 }

@@ -3,8 +3,25 @@ import os
 import sys
 from collections import namedtuple
 
-os.uname = lambda: namedtuple("uname", ("sysname", "nodename", "release", "version", "machine"))(
-    sys.platform, sys.platform, "1.27.0", sys.version.split("; ")[1], sys.implementation._machine
-)
-os.sync = lambda: None
 import machine
+
+_FILE = 0x8000
+_entries = os.ilistdir
+
+
+# The build's VfsPosix tells no sizes; littlefs and FAT do.
+def ilistdir(path="."):
+    for name, kind, _ in _entries(path):
+        yield name, kind, 0, os.stat(path + "/" + name)[6] if kind == _FILE else 0
+
+
+def uname():
+    names = namedtuple("uname", ("sysname", "nodename", "release", "version", "machine"))
+    version = sys.version.split("; MicroPython ")[1]
+    release = ".".join(str(part) for part in sys.implementation.version[:3])
+    return names(sys.platform, sys.platform, release, version, sys.implementation._machine)
+
+
+os.ilistdir = ilistdir
+os.uname = uname
+os.sync = lambda: None
