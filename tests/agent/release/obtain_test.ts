@@ -193,6 +193,11 @@ Deno.test("verifyArchive() compares the hash before it looks inside", async () =
   await assertRefused(() => verifyArchive(bytes, claims(latest)), "hash_mismatch", /0{64}/);
 });
 
+Deno.test("verifyArchive() holds the rule for hashes by itself", async () => {
+  const rule = claims("2.0.1;fw.tar.gz", { require: "sha256" });
+  await assertRefused(() => verifyArchive(archive(VERSION), rule), "hash_required", /no SHA-256/);
+});
+
 Deno.test("verifyArchive() takes a version that is written otherwise for the same", async () => {
   const release = await verifyArchive(archive(VERSION), claims("v2.0.1.0;fw.tar.gz"));
   assert.equal(release.version, "v2.0.1.0");
