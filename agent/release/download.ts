@@ -67,9 +67,7 @@ export async function download(
   const pin = parsePin(source.pubkeyHash);
   let url = urlAt(source.url, name);
   using deadline = new Deadline(url.host, { signal: options.signal, timeouts: source.timeouts });
-  const authorities = url.protocol === "https:" || source.caFile !== ""
-    ? await readAuthorities(source.caFile)
-    : null;
+  const authorities = await readAuthorities(source.caFile);
   const seen = new Set<string>();
   for (;;) {
     seen.add(url.href);
@@ -225,6 +223,7 @@ async function readBody(
     chunks.push(chunk);
   }
   deadline.signal.throwIfAborted();
+  // node:http throws for these by itself; a firmware is too dear to lean on that alone.
   if (!response.complete || (expectedBytes !== null && receivedBytes !== expectedBytes)) {
     throw new UotaError(
       "server_error",

@@ -123,6 +123,6 @@ function entryPath(entry: string): string {
 }
 
 function isSameOrBelow(entry: string, path: string): boolean {
-  // An entry that names the root covers nothing, rather than everything.
-  return entry !== "" && (path === entry || path.startsWith(`${entry}/`));
+  // An entry that names the root is empty and so covers nothing, rather than everything.
+  return path === entry || path.startsWith(`${entry}/`);
 }

@@ -174,7 +174,7 @@ class Parser {
     const token = NUMBER.exec(this.#text)?.[0] ?? "";
     const digits = token.replaceAll("_", "");
     const after = this.#text[this.#at + token.length] ?? "";
-    if (!/[0-9]/.test(token) || /[\p{L}\p{N}_.]/u.test(after)) {
+    if (!/^\.?[0-9]/.test(token) || /[\p{L}\p{N}_.]/u.test(after)) {
       throw this.#unexpected("where a number should be");
     }
     const isInteger = /^(?:[0-9]+|0[xob].*)$/i.test(digits);
