@@ -124,6 +124,13 @@ export class Inbox {
     }
   }
 
+  /** Takes in and forgets what comes, until nothing has come for `quietMs` or `totalMs` are over. */
+  async settle(
+    options: { readonly signal: AbortSignal; readonly quietMs: number; readonly totalMs: number },
+  ): Promise<void> {
+    await this.tryUntil(null, { ...options, idleMs: options.quietMs });
+  }
+
   /** Waits for more; tells whether any came within `ms`. */
   async waitForMore(ms: number, signal: AbortSignal): Promise<boolean> {
     try {

@@ -3,7 +3,7 @@
  * running source, soft reset. The protocol is that of MicroPython's shared/runtime/pyexec.c.
  *
  * INVARIANTS
- * - Ctrl-A is only ever sent to a prompt: sent into a running program it left boards on which
+ * - Ctrl-A is only ever sent to a REPL that has proved to be one: sent into a running program it left boards on which
  *   Ctrl-C was dead afterwards (micropython#7867).
  * - Nothing is sent while the board works on a script: a UART board loses bytes that arrive while it
  *   writes flash (micropython#8386), so the next bytes wait for the reply.
@@ -45,11 +45,13 @@ const CTRL_E = 0x05;
 const RAW_BANNER = ascii("raw REPL; CTRL-B to exit\r\n>");
 const FRIENDLY_PROMPT = ascii(">>> ");
 const END_OF_OUTPUT = Uint8Array.of(CTRL_D);
-/** A prompt counts when nothing follows it for this long; a program's print would be followed. */
+/** When nothing comes for this long after a Ctrl-C, whatever it caused has been said. */
 const QUIET_MS = 40;
-/** How long to look for a prompt after a Ctrl-C; grows from round to round. */
-const FIRST_ROUND_MS = 250;
+/** How long to wait for what a control character causes; grows from round to round. */
+const FIRST_ROUND_MS = 100;
 const LONGEST_ROUND_MS = 1500;
+/** More than any banner. */
+const BANNER_BYTES = 400;
 const BANNER_MS = 1000;
 /**
  * Plain raw mode has no flow control, and old firmware buffers 64 bytes: this much at a time with a
@@ -112,16 +114,16 @@ export class RawRepl {
       for (let roundMs = FIRST_ROUND_MS;; roundMs = Math.min(roundMs * 2, LONGEST_ROUND_MS)) {
         this.#inbox.clear();
         await this.#send(Uint8Array.of(CTRL_C, CTRL_C), bounded);
-        let state = await this.#awaitPrompt(roundMs, bounded);
-        if (state !== "friendly") {
-          // A raw REPL takes a Ctrl-C without a word; Ctrl-B makes it show the friendly prompt.
-          await this.#send(Uint8Array.of(CTRL_B), bounded);
-          state = await this.#awaitPrompt(roundMs, bounded);
-        }
-        if (state !== "friendly") continue;
+        await this.#inbox.settle({ signal: bounded, quietMs: QUIET_MS, totalMs: roundMs });
+        // A raw REPL takes a Ctrl-C without a word, and a program may print what looks like a prompt.
+        // Only a friendly REPL answers Ctrl-B with its banner, so the banner is what proves it.
+        this.#inbox.clear();
+        await this.#send(Uint8Array.of(CTRL_B), bounded);
+        if (!await this.#awaitBanner(roundMs, bounded)) continue;
         this.#inbox.clear();
         await this.#send(Uint8Array.of(CTRL_A), bounded);
-        if (await this.#inbox.tryUntil(RAW_BANNER, { signal: bounded, idleMs: BANNER_MS })) return;
+        const banner = { signal: bounded, idleMs: BANNER_MS, totalMs: BANNER_MS };
+        if (await this.#inbox.tryUntil(RAW_BANNER, banner)) return;
       }
     });
   }
@@ -288,19 +290,14 @@ export class RawRepl {
     await this.#port.write(bytes, { signal, whileFull: (arrived) => this.#inbox.push(arrived) });
   }
 
-  /** Looks for a prompt at the very end of what the board says. */
-  async #awaitPrompt(ms: number, signal: AbortSignal): Promise<"friendly" | "raw" | "none"> {
+  /** Waits for the friendly REPL's banner and prompt; tells whether they came within `ms`. */
+  async #awaitBanner(ms: number, signal: AbortSignal): Promise<boolean> {
     const until = performance.now() + ms;
-    while (true) {
+    while (!isBanner(this.#inbox.tail(BANNER_BYTES))) {
       const left = until - performance.now();
-      if (left <= 0) return "none";
-      const prompt = promptAtEnd(this.#inbox.tail(8));
-      const more = await this.#inbox.waitForMore(
-        prompt === "none" ? left : Math.min(QUIET_MS, left),
-        signal,
-      );
-      if (!more && prompt !== "none") return prompt;
+      if (left <= 0 || !await this.#inbox.waitForMore(left, signal)) return false;
     }
+    return true;
   }
 
   #outOfStep(where: string, got: Uint8Array): UotaError {
@@ -322,10 +319,9 @@ interface Waiting {
   readonly idleMs: number;
 }
 
-function promptAtEnd(tail: Uint8Array): "friendly" | "raw" | "none" {
-  const text = String.fromCharCode(...tail);
-  if (text.endsWith(">>> ")) return "friendly";
-  return text.endsWith("\x04>") || text.endsWith("\r\n>") ? "raw" : "none";
+/** Two lines at most (shared/runtime/pyexec.c, `friendly_repl_reset`), then the prompt. */
+function isBanner(tail: Uint8Array): boolean {
+  return /\r\n[^\r\n]*Python[^\r\n]*\r\n([^\r\n]+\r\n)?>>> $/i.test(String.fromCharCode(...tail));
 }
 
 function ascii(text: string): Uint8Array<ArrayBuffer> {
