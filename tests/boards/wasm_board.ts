@@ -254,7 +254,11 @@ class Run {
     this.#processor = new Worker(new URL("./interpreter_worker.ts", import.meta.url), {
       type: "module",
     });
-    this.#uart.onmessage = ({ data }: MessageEvent<UartReport>) => void this.#heardUart(data);
+    // One after the other: a link must not be removed when its successor is already there.
+    let linked = Promise.resolve();
+    this.#uart.onmessage = ({ data }: MessageEvent<UartReport>) => {
+      linked = linked.then(() => this.#heardUart(data));
+    };
     this.#processor.onmessage = ({ data }: MessageEvent<ProcessorReport>) => this.#heard(data);
     this.#uart.onerror = (event) => this.#portChange.reject(new Error(event.message));
     this.#processor.onerror = (event) => this.#portChange.reject(new Error(event.message));
