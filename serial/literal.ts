@@ -175,7 +175,8 @@ const SIMPLE_ESCAPES: Readonly<Record<string, number>> = {
  */
 export function parseBytesRepr(repr: string): Uint8Array<ArrayBuffer> {
   const quote = repr[1];
-  if (repr[0] !== "b" || (quote !== "'" && quote !== '"') || repr.at(-1) !== quote) {
+  const quoted = repr.length > 2 && repr.at(-1) === quote;
+  if (repr[0] !== "b" || (quote !== "'" && quote !== '"') || !quoted) {
     throw new SyntaxError("not a bytes literal");
   }
   const sink = new ByteSink(repr.length);
@@ -183,17 +184,18 @@ export function parseBytesRepr(repr: string): Uint8Array<ArrayBuffer> {
   for (let index = 2; index < end; index++) {
     const code = repr.charCodeAt(index);
     if (code < 0x20 || code > 0x7e) throw new SyntaxError("unprintable character");
+    if (repr[index] === quote) throw new SyntaxError("text after the end");
     if (code !== BACKSLASH) {
       sink.push(code);
       continue;
     }
-    const kind = repr[++index] ?? "";
+    const kind = repr.slice(++index, Math.min(index + 1, end));
     const simple = SIMPLE_ESCAPES[kind];
     if (simple !== undefined) {
       sink.push(simple);
       continue;
     }
-    const hex = repr.slice(index + 1, index + 3);
+    const hex = repr.slice(index + 1, Math.min(index + 3, end));
     if (kind !== "x" || !/^[0-9a-f]{2}$/.test(hex)) throw new SyntaxError("unknown escape");
     sink.push(Number.parseInt(hex, 16));
     index += 2;
