@@ -25,11 +25,18 @@ try:
 except (ImportError, AttributeError):
     pass
 if hasattr(os, "getcwd"):
-    # Where the file system with main.py is mounted: "/" mostly, "/flash" or "/sd" on stm32.
-    # A boot.py that changed directory is not followed.
-    root = os.getcwd()
-    if root not in ("/", "/flash", "/sd"):
-        root = "/flash" if "flash" in os.listdir("/") and "boot.py" not in os.listdir("/") else "/"
+    # Where the file system is mounted in which main.py is looked up: "/" mostly; where nothing is
+    # mounted there "/flash" or "/sd" (stm32), "/flash" or "/sdcard" (mimxrt). A boot.py that went
+    # to a directory of the same file system is not followed.
+    root = "/" + os.getcwd().split("/")[1]
+    if hasattr(os, "statvfs"):
+        whole = os.statvfs("/")
+        if root == "/":
+            # Without blocks it is only the list of mount points (extmod/vfs.c, mp_vfs_statvfs).
+            if not whole[2] and "flash" in os.listdir("/"):
+                root = "/flash"
+        elif os.statvfs(root) == whole:
+            root = "/"
     fact("root", root)
 fact("hard_reset", has("machine", "reset"))
 fact("directories", int(hasattr(os, "mkdir") and hasattr(os, "stat")))
