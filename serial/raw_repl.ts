@@ -228,31 +228,29 @@ export class RawRepl {
     const header = await this.#inbox.exactly(2, waiting);
     const windowBytes = (header[0] ?? 0) | ((header[1] ?? 0) << 8);
     if (windowBytes === 0) throw this.#outOfStep("raw-paste's window size", header);
+    // The closing 04 takes a place in the board's buffer like any other byte.
+    const bytes = new Uint8Array(source.byteLength + 1);
+    bytes.set(source);
+    bytes[source.byteLength] = CTRL_D;
     let sent = 0;
     let allowed = windowBytes;
-    while (sent < source.byteLength) {
+    while (true) {
       // Two windows may be open, but an ESP8266 can buffer one byte less than that.
-      const room = Math.min(allowed, sent + 2 * windowBytes - 1, source.byteLength) - sent;
+      const room = Math.min(allowed - 1, bytes.byteLength) - sent;
       const arrived = room > 0 ? this.#inbox.tryByte() : await this.#inbox.byte(waiting);
       if (arrived === null) {
-        await this.#send(source.subarray(sent, sent + room), waiting.signal);
+        await this.#send(bytes.subarray(sent, sent + room), waiting.signal);
         sent += room;
       } else if (arrived === CTRL_A) {
         allowed += windowBytes;
       } else if (arrived === CTRL_D) {
+        if (sent === bytes.byteLength) return;
         // The board has seen enough, a syntax error mostly; it waits for our 04 and then says why.
         await this.#send(END_OF_OUTPUT, waiting.signal);
         return;
       } else {
-        throw this.#outOfStep("raw-paste's flow control", Uint8Array.of(arrived));
-      }
-    }
-    await this.#send(END_OF_OUTPUT, waiting.signal);
-    while (true) {
-      const arrived = await this.#inbox.byte(waiting);
-      if (arrived === CTRL_D) return;
-      if (arrived !== CTRL_A) {
-        throw this.#outOfStep("raw-paste's acknowledgement", Uint8Array.of(arrived));
+        const where = sent < bytes.byteLength ? "flow control" : "acknowledgement";
+        throw this.#outOfStep(`raw-paste's ${where}`, Uint8Array.of(arrived));
       }
     }
   }
