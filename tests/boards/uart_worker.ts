@@ -72,6 +72,8 @@ class Uart {
       this.#connect(report);
       report({ port: null });
     }
+    // Also where the cable was out when the board stopped.
+    report({ port: null });
   }
 
   /** Serves one pty until the cable is pulled or the board stops. */
