@@ -206,19 +206,16 @@ class Tty implements SerialPort {
 }
 
 async function takeForOurselves(fd: number, path: string): Promise<void> {
+  const exclusive = new Uint8Array(4);
+  try {
+    await ioctlBuffer(fd, TIOCGEXCL, exclusive);
+  } catch (error) {
+    throw noSerialPort(path, { cause: error });
+  }
   if (!lockExclusively(fd)) throw busy(path, await findHolders(path));
   const holders = await findHolders(path);
   const rivals = holders.filter((holder) => holder.certain);
   if (rivals.length > 0) throw busy(path, rivals);
-  const exclusive = new Uint8Array(4);
-  try {
-    await ioctlBuffer(fd, TIOCGEXCL, exclusive);
-  } catch {
-    throw new UotaError(
-      "port_lost",
-      `${path} is not a serial port; name ports that are ttys in gateway.ports`,
-    );
-  }
   // Only root gets this far past somebody else's TIOCEXCL. On a pseudo-terminal the flag may also
   // be left over from a program that was killed, so it counts only where somebody is there.
   if (exclusive[0] !== 0 && holders.length > 0) throw busy(path, holders);
@@ -245,11 +242,21 @@ async function explainOpenFailure(path: string, error: unknown): Promise<UotaErr
           `sudo usermod -aG dialout "$USER", then log in again`,
         cause,
       );
+    case "EISDIR":
+      return noSerialPort(path, cause);
     case "EBUSY":
       return busy(path, await findHolders(path), cause);
     default:
       return new UotaError("port_lost", `Cannot open ${path}: ${String(error)}`, cause);
   }
+}
+
+function noSerialPort(path: string, options: ErrorOptions): UotaError {
+  return new UotaError(
+    "port_lost",
+    `${path} is not a serial port; name ports that are ttys in gateway.ports`,
+    options,
+  );
 }
 
 function busy(path: string, holders: readonly Holder[], options?: ErrorOptions): UotaError {
