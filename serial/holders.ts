@@ -21,16 +21,16 @@ const LONGEST_COMMAND = 60;
 /** The other processes that have `path` open or locked, as far as this user may see them. */
 export async function findHolders(path: string): Promise<Holder[]> {
   let target: string;
-  let device: { major: number; minor: number; inode: number };
+  let key: string;
   try {
     target = await realpath(path);
     const facts = await stat(target);
-    device = { major: Number(facts.dev) >> 8, minor: Number(facts.dev) & 0xff, inode: facts.ino };
+    key = lockKey(facts.dev, facts.ino);
   } catch {
     return []; // Gone meanwhile: nobody holds it.
   }
   const pseudo = /^\/dev\/pts\/(\d+)$/.exec(target)?.[1];
-  const lockers = await readLockers(device);
+  const lockers = await readLockers(key);
   const holders: Holder[] = [];
   for (const entry of await readdir("/proc")) {
     const pid = Number(entry);
@@ -81,12 +81,20 @@ async function holdsMaster(
   return false;
 }
 
-/** The processes that hold a `flock` on the file; /proc/locks shows them to everybody. */
-async function readLockers(
-  device: { readonly major: number; readonly minor: number; readonly inode: number },
-): Promise<Set<number>> {
+/**
+ * How /proc/locks names a file (fs/locks.c, `lock_get_status`): its device's major and minor number
+ * in hex, and the inode. `dev` is a `st_dev` as stat(2) gives it: the minor number's upper bits are
+ * above the major number (sys/sysmacros.h).
+ */
+export function lockKey(dev: number, inode: number): string {
   const hex = (value: number) => value.toString(16).padStart(2, "0");
-  const key = `${hex(device.major)}:${hex(device.minor)}:${device.inode}`;
+  const major = (dev >>> 8) & 0xfff;
+  const minor = (dev & 0xff) | ((dev >>> 12) & 0xfff00);
+  return `${hex(major)}:${hex(minor)}:${inode}`;
+}
+
+/** The processes that hold a `flock` on the file; /proc/locks shows them to everybody. */
+async function readLockers(key: string): Promise<Set<number>> {
   const lines = (await readText("/proc/locks")).split("\n");
   return new Set(
     lines.map((line) => line.trim().split(/\s+/))
