@@ -25,15 +25,24 @@ export interface UsbIdentity {
   readonly topology: string;
 }
 
+/** Where to look. */
+export interface FindOptions {
+  /** Where sysfs is mounted. @default "/sys" */
+  readonly sysfs?: string;
+}
+
 /** The ports that match any of `globs`, each device once, in the globs' order and then by name. */
-export async function findPorts(globs: readonly string[]): Promise<PortInfo[]> {
+export async function findPorts(
+  globs: readonly string[],
+  options: FindOptions = {},
+): Promise<PortInfo[]> {
   const found = new Map<string, PortInfo>();
   for (const pattern of globs) {
     const paths: string[] = [];
     for await (const path of glob(pattern)) paths.push(path);
     paths.sort(new Intl.Collator("en", { numeric: true }).compare);
     for (const path of paths) {
-      const info = await describePort(path);
+      const info = await describePort(path, options);
       if (info && !found.has(info.devicePath)) found.set(info.devicePath, info);
     }
   }
@@ -41,25 +50,28 @@ export async function findPorts(globs: readonly string[]): Promise<PortInfo[]> {
 }
 
 /** What is known about one port, or null where nothing is at `path`. */
-export async function describePort(path: string): Promise<PortInfo | null> {
+export async function describePort(
+  path: string,
+  options: FindOptions = {},
+): Promise<PortInfo | null> {
   try {
     const devicePath = await realpath(path);
-    return { path, devicePath, usb: await readUsbIdentity(devicePath) };
+    return { path, devicePath, usb: await readUsbIdentity(devicePath, options.sysfs ?? "/sys") };
   } catch {
     return null; // A link that points nowhere, or a board that has just been unplugged.
   }
 }
 
-async function readUsbIdentity(devicePath: string): Promise<UsbIdentity | null> {
+async function readUsbIdentity(devicePath: string, sysfs: string): Promise<UsbIdentity | null> {
   let place: string;
   try {
-    place = await realpath(`/sys/class/tty/${basename(devicePath)}/device`);
+    place = await realpath(`${sysfs}/class/tty/${basename(devicePath)}/device`);
   } catch {
     return null; // A pseudo-terminal, or a UART of the machine's own.
   }
   let topology: string | null = null;
   // The tty's device is the USB interface or lies below it; the interface lies below the device.
-  for (let at = place; at.startsWith("/sys/devices/"); at = dirname(at)) {
+  for (let at = place; at.startsWith(`${sysfs}/devices/`); at = dirname(at)) {
     if (topology === null && /^\d+-[\d.]+:\d+\.\d+$/.test(basename(at))) topology = basename(at);
     const vendorId = await readAttribute(at, "idVendor");
     const productId = await readAttribute(at, "idProduct");
