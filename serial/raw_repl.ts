@@ -317,9 +317,12 @@ interface Waiting {
   readonly idleMs: number;
 }
 
-/** Two lines at most (shared/runtime/pyexec.c, `friendly_repl_reset`), then the prompt. */
+/**
+ * Two lines at most (shared/runtime/pyexec.c, `friendly_repl_reset`), then the prompt. A timer of
+ * the program that was interrupted may print behind it.
+ */
 function isBanner(tail: Uint8Array): boolean {
-  return /\r\n[^\r\n]*Python[^\r\n]*\r\n([^\r\n]+\r\n)?>>> $/i.test(String.fromCharCode(...tail));
+  return /\r\n[^\r\n]*Python[^\r\n]*\r\n([^\r\n]+\r\n)?>>> /i.test(String.fromCharCode(...tail));
 }
 
 function ascii(text: string): Uint8Array<ArrayBuffer> {

@@ -1,9 +1,10 @@
 /** Getting to the raw REPL from every state in which one can find a board. */
 import { RawRepl } from "../../serial/raw_repl.ts";
+import { openTty } from "../../serial/tty.ts";
 import { UotaError } from "../../errors/mod.ts";
 import { assert, assertEquals, assertIncludes, assertRejects } from "../assert.ts";
 import { microbitAvailable, Probe, startMicrobit, startWasmBoard } from "../boards/mod.ts";
-import { bytesOf } from "./line.ts";
+import { bytesOf, Line } from "./line.ts";
 import { type Exchange, TappedPort } from "./tapped_port.ts";
 
 const { signal } = new AbortController();
@@ -109,6 +110,17 @@ for (
     assertEquals(saidBefore("\x01", port.exchanges), null);
   });
 }
+
+Deno.test("RawRepl.enter() gets in when a timer prints behind the prompt", async () => {
+  await using line = new Line();
+  await using port = await openTty(line.path, { signal });
+  const entering = RawRepl.enter(port, { signal, timeoutMs: 2000 });
+  await line.until("\x02");
+  await line.write("\r\nMicroPython v1.0 on scripted; device\r\n>>> tick\r\n");
+  await line.until("\x01");
+  await line.write("tick\r\nraw REPL; CTRL-B to exit\r\n>tick\r\n");
+  await entering;
+});
 
 Deno.test("RawRepl.enter() throws the signal's reason when it aborts meanwhile", async () => {
   const files = new Map([["/main.py", bytesOf(SWALLOW.replace("BODY", "pass"))]]);
