@@ -48,9 +48,12 @@ export type ErrorCode =
 
 /** A failure with a code for programs and a message for people. */
 export class UotaError extends Error {
+  /** Tells it from other errors in a stack trace. */
   override readonly name = "UotaError";
+  /** What failed, for programs. */
   readonly code: ErrorCode;
 
+  /** `message` says what was being done, to what, what happened, and what a person can do. */
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { UotaError } from "../errors/mod.ts";
 
+/** Facts about one board. Found out once a visit, after the soft reset. */
 export interface Capabilities {
   /** `sys.implementation.name`, such as "micropython". */
   readonly implementation: string;
@@ -18,9 +19,13 @@ export interface Capabilities {
    * stm32; null on boards whose names are flat.
    */
   readonly root: string | null;
+  /** `machine.reset` is there: a reset as by power-on. */
   readonly hardReset: boolean;
+  /** There are directories, and `os.stat`. */
   readonly directories: boolean;
+  /** `os.rename` is there. */
   readonly rename: boolean;
+  /** `os.statvfs` is there: the board can tell its free space. */
   readonly statvfs: boolean;
   /** SHA-256 can be computed on the board. */
   readonly sha256: boolean;

@@ -13,6 +13,7 @@ export type Transfer = "raw_paste" | "raw";
 
 /** A piece of source to be used as it stands. */
 export interface Code {
+  /** Its bytes. */
   readonly code: Uint8Array<ArrayBuffer>;
 }
 

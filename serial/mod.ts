@@ -1,19 +1,22 @@
-/** MicroPython boards on a tty: the public surface of this room. */
-export {
-  type AskOptions,
-  type Board,
-  connectBoard,
-  type ConnectOptions,
-  type PathKind,
-  type PathState,
-  sha256Hex,
-  type Space,
-  type TreeEntry,
-  type WriteFilesOptions,
-} from "./board.ts";
+/**
+ * MicroPython boards on a tty: the public surface of this room.
+ *
+ * {@linkcode findPorts} tells which ports there are, {@linkcode connectBoard} opens one and gives a
+ * {@linkcode Board} to ask. All failures are `UotaError`s.
+ */
+export { type Board, sha256Hex, type Space, type WriteFilesOptions } from "./board.ts";
 export type { Capabilities } from "./capabilities.ts";
+export { connectBoard, type ConnectOptions } from "./connect.ts";
 export { pause } from "./deadline.ts";
-export type { PythonValue } from "./literal.ts";
-export { describePort, findPorts, type PortInfo, type UsbIdentity } from "./ports.ts";
+export type { Code, PythonValue } from "./literal.ts";
+export type { PathKind, PathState, TreeEntry } from "./path_state.ts";
+export {
+  describePort,
+  type FindOptions,
+  findPorts,
+  type PortInfo,
+  type UsbIdentity,
+} from "./ports.ts";
 export { type Script, script } from "./script.ts";
+export type { AskOptions } from "./script_runner.ts";
 export type { WriteEntry } from "./write_plan.ts";

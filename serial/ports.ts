@@ -11,13 +11,15 @@ export interface PortInfo {
   readonly path: string;
   /** The device itself, links resolved. */
   readonly devicePath: string;
+  /** Null where no USB device is behind it: the machine's own UART, a pseudo-terminal. */
   readonly usb: UsbIdentity | null;
 }
 
 /** Who a USB device says it is, and where it hangs. */
 export interface UsbIdentity {
-  /** Hex, four digits each, such as "2e8a" and "0005". */
+  /** Four hex digits, such as "2e8a". */
   readonly vendorId: string;
+  /** Four hex digits, such as "0005". */
   readonly productId: string;
   /** The device's serial number; null where it has none, as many CH340 do. */
   readonly serial: string | null;

@@ -2,12 +2,14 @@
  * How files are cut into scripts: several small ones share a script, a large one takes several.
  * Every script is a round trip, and each ends only when its bytes are written.
  */
-import type { python } from "./literal.ts";
+import type { python, Transfer } from "./literal.ts";
 import type { Script } from "./script.ts";
 
 /** A file to write: its path and its whole content. */
 export interface WriteEntry {
+  /** Where to, without a leading slash; its directory exists. */
   readonly path: string;
+  /** All of it. */
   readonly content: Uint8Array;
 }
 
@@ -20,6 +22,22 @@ export interface WritePack {
 
 /** What a call costs besides its content: its text, and the names that the compiler interns. */
 const CALL_BYTES = 24;
+
+/** No board is asked to take less at once. */
+export const SMALLEST_CHUNK_BYTES = 64;
+const LARGEST_CHUNK_BYTES = 4096;
+
+/**
+ * A literal is read into a buffer, becomes an object and passes the compiler, so a chunk needs a
+ * few times its size; in plain raw mode the whole script is buffered besides.
+ */
+export function chunkFor(freeHeapBytes: number, transfer: Transfer): number {
+  const share = freeHeapBytes / (transfer === "raw_paste" ? 10 : 16);
+  return Math.min(
+    LARGEST_CHUNK_BYTES,
+    Math.max(SMALLEST_CHUNK_BYTES, 2 ** Math.floor(Math.log2(share))),
+  );
+}
 
 /** Cuts `entries` into scripts for `on_board/write.py`, none with more than `chunkBytes` of content. */
 export function* packWrites(

@@ -169,6 +169,23 @@ Deno.test("Board.writeFiles() makes its chunks smaller when the heap is in piece
   });
 });
 
+Deno.test("Board.writeFiles() tells each byte once when memory runs out in the middle of a file", async () => {
+  const boot = "import builtins\nreal = open\nleft = 5\n" +
+    "class Scarce:\n def __init__(self, *a): self.f = real(*a)\n" +
+    " def close(self): self.f.close()\n def write(self, data):\n  global left\n  left -= 1\n" +
+    "  if left == 0: raise MemoryError()\n  return self.f.write(data)\nbuiltins.open = Scarce";
+  await onBoard({ files: files({ "/boot.py": boot }) }, async (board, hardware) => {
+    const content = pattern(10 * board.chunkBytes);
+    const steps: number[] = [];
+    const onProgress = (bytes: number) => void steps.push(bytes);
+    const entries = [{ path: "small", content: pattern(10) }, { path: "f", content }];
+    await board.writeFiles(entries, { signal, onProgress });
+    assertEquals((await hardware.files()).get("/f"), content);
+    assertEquals(steps.reduce((sum, bytes) => sum + bytes), content.byteLength + 10);
+    assert(steps.every((bytes) => bytes > 0));
+  });
+});
+
 Deno.test("Board's replies are its own when the program prints in the background", async () => {
   const boot = "import os\nreal = os.stat\n" +
     "def noisy(path):\n print('tick', end='')\n print('f\\t1\\t2')\n return real(path)\nos.stat = noisy";

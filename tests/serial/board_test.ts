@@ -67,6 +67,21 @@ Deno.test("connectBoard() leaves the port free when the board does not answer", 
   }
 });
 
+Deno.test("connectBoard() starts main.py again when it is aborted after having stopped it", async () => {
+  const main =
+    "from time import sleep_ms\ntry:\n while True:\n  print('MAIN RUNS')\n  sleep_ms(50)\n" +
+    "except KeyboardInterrupt:\n for i in range(60):\n  try: sleep_ms(10)\n" +
+    "  except KeyboardInterrupt: pass\n";
+  await using hardware = await startWasmBoard({ files: files({ "/main.py": main }) });
+  // The program takes 600 ms to end.
+  const error = await assertRejects(
+    () => connectBoard(hardware.port, { signal: AbortSignal.timeout(300) }),
+    DOMException,
+  );
+  assertEquals(error.name, "TimeoutError");
+  await mainRuns(hardware.port);
+});
+
 Deno.test("Board's disposal starts main.py again", async (t) => {
   await using hardware = await startWasmBoard({ files: files({ "/main.py": MAIN }) });
   await t.step("when nothing was done", async () => {
