@@ -1,7 +1,7 @@
 /** Connecting to a board, what it can, and how one leaves it. */
 import { connectBoard, sha256Hex } from "../../serial/mod.ts";
 import { assert, assertEquals, assertRejects } from "../assert.ts";
-import { microbitAvailable, startMicrobit, startWasmBoard } from "../boards/mod.ts";
+import { microbitAvailable, Probe, startMicrobit, startWasmBoard } from "../boards/mod.ts";
 import { bytesOf } from "./line.ts";
 import { ALL_BYTES, failure, files, MAIN, mainRuns, onBoard, pattern } from "./on_board.ts";
 
@@ -68,10 +68,18 @@ Deno.test("connectBoard() leaves the port free when the board does not answer", 
 });
 
 Deno.test("connectBoard() starts main.py again when it is aborted after having stopped it", async () => {
-  const main =
-    "from time import sleep_ms\ntry:\n while True:\n  print('MAIN RUNS')\n  sleep_ms(50)\n" +
-    "except KeyboardInterrupt:\n for i in range(60):\n  try: sleep_ms(10)\n" +
-    "  except KeyboardInterrupt: pass\n";
+  const main = `from time import sleep_ms
+with open("starts", "a") as f: f.write("x")
+starts = len(open("starts").read())
+try:
+    while True:
+        print("START", starts)
+        sleep_ms(50)
+except KeyboardInterrupt:
+    for i in range(60):
+        try: sleep_ms(10)
+        except KeyboardInterrupt: pass
+`;
   await using hardware = await startWasmBoard({ files: files({ "/main.py": main }) });
   // The program takes 600 ms to end.
   const error = await assertRejects(
@@ -79,7 +87,8 @@ Deno.test("connectBoard() starts main.py again when it is aborted after having s
     DOMException,
   );
   assertEquals(error.name, "TimeoutError");
-  await mainRuns(hardware.port);
+  using probe = new Probe(hardware.port);
+  await probe.until("START 2");
 });
 
 Deno.test("Board's disposal starts main.py again", async (t) => {
