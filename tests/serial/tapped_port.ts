@@ -14,6 +14,8 @@ export interface Exchange {
 export interface TapOptions {
   /** Answers the request for raw-paste in the board's place. */
   readonly refuseRawPaste?: "R\x00" | "ra";
+  /** What a bad cable makes of a write. */
+  readonly mangle?: (text: string) => string;
   /** Called after each write. */
   readonly onWrite?: (text: string) => void;
 }
@@ -69,7 +71,10 @@ export class TappedPort implements SerialPort {
     const answer = this.#options.refuseRawPaste;
     if (answer !== undefined && text === RAW_PASTE_REQUEST) {
       this.#injected = answer === "ra" ? OLD_ANSWER : answer;
-    } else await this.#inner.write(bytes, options);
+    } else {
+      const arriving = this.#options.mangle?.(text) ?? text;
+      await this.#inner.write(bytesOf(arriving), options);
+    }
     this.#options.onWrite?.(text);
   }
 
