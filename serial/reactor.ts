@@ -6,6 +6,7 @@
  * - At most one `poll` is under way, and none while nobody waits: an idle gateway makes no system
  *   calls and does not keep the process alive.
  * - A change of interest wakes the `poll` under way through an eventfd; nobody waits for a tick.
+ * - A descriptor that was forgotten is not in a `poll` any more, so its number may be used anew.
  * - A waiter is settled exactly once: by readiness, by its signal, or by {@linkcode Reactor.forget}.
  */
 import {
@@ -34,6 +35,9 @@ export class Reactor {
   readonly #waiters = new Set<Waiter>();
   #wakeFd: number | null = null;
   #polling = false;
+  /** What the `poll` under way watches, and its end. */
+  #watched: ReadonlySet<number> = new Set();
+  #pollEnd = Promise.withResolvers<void>();
 
   /**
    * Waits until one of `events` (a mask of `POLLIN`, `POLLOUT`) holds for `fd`; errors and hang-ups
@@ -72,9 +76,10 @@ export class Reactor {
     });
   }
 
-  /** Fails all who wait for `fd`; call it before the descriptor is closed. */
-  forget(fd: number, reason: unknown): void {
+  /** Fails all who wait for `fd`, and lets go of it; call it before the descriptor is closed. */
+  async forget(fd: number, reason: unknown): Promise<void> {
     for (const waiter of [...this.#waiters]) if (waiter.fd === fd) waiter.fail(reason);
+    while (this.#watched.has(fd)) await this.#pollEnd.promise;
   }
 
   #wake(): void {
@@ -93,7 +98,11 @@ export class Reactor {
           watched.set(fd, (watched.get(fd) ?? 0) | events);
         }
         const entries = [...watched].map(([fd, events]) => ({ fd, events }));
+        this.#watched = new Set(watched.keys());
         const revents = await pollFds(entries, -1);
+        this.#watched = new Set();
+        this.#pollEnd.resolve();
+        this.#pollEnd = Promise.withResolvers();
         const result = new Map(entries.map(({ fd }, index) => [fd, revents[index] ?? 0]));
         if (result.get(wakeFd)) readFd(wakeFd, drain);
         for (const waiter of [...this.#waiters]) {

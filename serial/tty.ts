@@ -184,7 +184,7 @@ class Tty implements SerialPort {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#reactor.forget(this.#fd, new UotaError("port_lost", `${this.path} was closed`));
+    await this.#reactor.forget(this.#fd, new UotaError("port_lost", `${this.path} was closed`));
     // On a line that takes nothing the driver's close would wait for the rest, 30 s on some drivers.
     ignoreErrno(() => ioctlValue(this.#fd, TCFLSH, DISCARD_OUTPUT));
     // On a pseudo-terminal the flag outlives the descriptor and would lock out the next program.

@@ -28,9 +28,14 @@ async function mpremoteAvailable(): Promise<boolean> {
 /** Another program, from when it has said "ready" until its end. */
 class Program implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
+  readonly #output: ReadableStreamDefaultReader<string>;
 
-  private constructor(process: Deno.ChildProcess) {
+  private constructor(
+    process: Deno.ChildProcess,
+    output: ReadableStreamDefaultReader<string>,
+  ) {
     this.#process = process;
+    this.#output = output;
   }
 
   get pid(): number {
@@ -50,8 +55,7 @@ class Program implements AsyncDisposable {
       if (done) throw new Error(`${command} ended before it was ready`);
       said += value;
     }
-    await reader.cancel();
-    return new Program(process);
+    return new Program(process, reader);
   }
 
   /** A program that opens the port, does something to `fd`, and stays. */
@@ -72,6 +76,7 @@ class Program implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#process.kill("SIGKILL");
     await this.#process.status;
+    await this.#output.cancel();
   }
 }
 

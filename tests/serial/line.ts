@@ -88,9 +88,10 @@ export class Line implements AsyncDisposable {
     closeFdNow(this.masterFd);
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort(new Error("The line was closed"));
+    await this.#reactor.forget(this.masterFd, this.#closing.signal.reason);
     this.hangUp();
-    return Promise.resolve();
   }
 
   async #wait(holds: () => boolean, what: string, timeoutMs: number): Promise<void> {

@@ -45,6 +45,7 @@ Deno.test("Reactor.ready() tells what is ready to whoever waits for it", async (
   assertEquals(await both[1], POLLOUT);
   await port.write(bytesOf("x"), { signal });
   assertEquals((await both[0] ?? 0) & POLLIN, POLLIN);
+  await reactor.forget(fd, new Error("done"));
 });
 
 Deno.test("Reactor.ready() throws the signal's reason when it aborts, and others wait on", async () => {
@@ -59,6 +60,7 @@ Deno.test("Reactor.ready() throws the signal's reason when it aborts, and others
   assertEquals(await assertRejects(() => left, Error), reason);
   await port.write(bytesOf("x"), { signal });
   assertEquals(await staying, POLLIN);
+  await reactor.forget(line.masterFd, new Error("done"));
 });
 
 Deno.test("Reactor.forget() fails those who wait for the descriptor, and nobody else", async () => {
@@ -69,11 +71,25 @@ Deno.test("Reactor.forget() fails those who wait for the descriptor, and nobody 
   const reason = new Error("closed");
   const forgotten = reactor.ready(other.masterFd, POLLIN, { signal });
   const staying = reactor.ready(line.masterFd, POLLIN, { signal });
-  reactor.forget(other.masterFd, reason);
-  assertEquals(await assertRejects(() => forgotten, Error), reason);
+  const failed = assertRejects(() => forgotten, Error);
+  await reactor.forget(other.masterFd, reason);
+  assertEquals(await failed, reason);
   closeFdNow(other.masterFd);
   await port.write(bytesOf("x"), { signal });
   assertEquals(await staying, POLLIN);
+  await reactor.forget(line.masterFd, new Error("done"));
+});
+
+Deno.test("Reactor.forget() has the poll let go of the descriptor before it settles", async () => {
+  const { masterFd } = openPseudoTerminal();
+  const reactor = new Reactor();
+  const before = pollingThreads();
+  const waiting = assertRejects(() => reactor.ready(masterFd, POLLIN, { signal }), Error);
+  while (pollingThreads() === before) await Deno.readTextFile("/proc/self/comm");
+  await reactor.forget(masterFd, new Error("closed"));
+  assertEquals(pollingThreads(), before);
+  await waiting;
+  closeFdNow(masterFd);
 });
 
 Deno.test("Reactor lets the process end when nobody waits any more", async (t) => {
