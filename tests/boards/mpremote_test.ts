@@ -69,7 +69,7 @@ Deno.test({
   fn: async (t) => {
     await using board = await startWasmBoard();
     await using directory = await temporaryDirectory();
-    const large = new Uint8Array(40_000).map((_, index) => (index * 7919) >> 3);
+    const large = new Uint8Array(20_000).map((_, index) => (index * 7919) >> 3);
     const contents: Record<string, Uint8Array<ArrayBuffer>> = {
       "text.py": new TextEncoder().encode("print('grüße')\r\n\tpass\n"),
       "bytes.bin": Uint8Array.from({ length: 256 }, (_, byte) => byte),

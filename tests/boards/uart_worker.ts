@@ -48,7 +48,8 @@ export interface UartStart {
 /** What the line tells the harness: the name of its present pty, or that it has none. */
 export type UartReport = { readonly port: string } | { readonly port: null };
 
-const TCIOFLUSH = 2;
+/** Discards what the board sent and nobody has read. */
+const TCIFLUSH = 0;
 
 class Uart {
   readonly #control: ControlBlock;
@@ -117,9 +118,8 @@ class Uart {
     }
     this.#control.ringFull = false;
     const [, state = 0] = this.#wait([{ fd: masterFd, events: POLLIN }]);
-    const left = (state & POLLIN) !== 0
-      ? this.#receive(masterFd) === "gone"
-      : (state & POLLHUP) !== 0;
+    // Only EIO tells that all is read: at a mere hang-up, bytes may still be on their way to us.
+    const left = (state & (POLLIN | POLLHUP)) !== 0 && this.#receive(masterFd) === "gone";
     if (!left) return "usable";
     this.#control.hostAttached = false;
     return clean(path);
@@ -186,7 +186,7 @@ function clean(path: string): "usable" | "worn out" {
   try {
     ioctlValue(fd, TIOCNXCL);
     ioctlBufferNow(fd, TCSETS2, encodeRawTermios(115200));
-    ioctlValue(fd, TCFLSH, TCIOFLUSH);
+    ioctlValue(fd, TCFLSH, TCIFLUSH);
   } finally {
     closeFdNow(fd);
   }

@@ -9,13 +9,9 @@
  * - Whatever the program on the board does, {@linkcode WasmBoard.stop} ends its threads.
  */
 
-import { closeFdNow, createEventFd, writeFd } from "../../serial/libc.ts";
-import { ControlBlock } from "./control_block.ts";
+import { BoardRun, type BoardSettings, RESET_CAUSE } from "./board_run.ts";
 import { type FileTree, readTree } from "./file_tree.ts";
 import { Flash } from "./flash.ts";
-import type { ProcessorReport, ProcessorStart } from "./interpreter_worker.ts";
-import { pointLink, removeLink } from "./port_link.ts";
-import type { UartReport, UartStart } from "./uart_worker.ts";
 
 /** What {@linkcode startWasmBoard} takes. */
 export interface WasmBoardOptions {
@@ -43,15 +39,9 @@ export interface WasmBoardOptions {
   readonly signal?: AbortSignal;
 }
 
-/** `machine.reset_cause()`. */
-const CAUSE = { powerOn: 1, hardReset: 2, watchdog: 3 } as const;
-
 const DEFAULT_HEAP_BYTES = 192 * 1024;
 const DEFAULT_FLASH_BYTES = 1408 * 1024;
 const DEFAULT_USB_DELAY_MS = 100;
-/** A program that asks the harness for nothing is not waited for any longer than this. */
-const POWER_OFF_GRACE_MS = 100;
-
 /** Starts a board and waits for its port. */
 export async function startWasmBoard(options: WasmBoardOptions = {}): Promise<WasmBoard> {
   options.signal?.throwIfAborted();
@@ -81,16 +71,6 @@ async function uidOf(link: string): Promise<string> {
   return new Uint8Array(digest).subarray(0, 8).toHex();
 }
 
-interface BoardSettings {
-  readonly link: string;
-  readonly temporaryDirectory: string | null;
-  readonly tree: FileTree;
-  readonly heapBytes: number;
-  readonly flashBytes: number;
-  readonly uid: string;
-  readonly usbDelayMs: number;
-}
-
 export class WasmBoard implements AsyncDisposable {
   /** The port's stable name. */
   readonly port: string;
@@ -98,7 +78,7 @@ export class WasmBoard implements AsyncDisposable {
   readonly uid: string;
   readonly #settings: BoardSettings;
   readonly #flash: Flash;
-  #run: Run | null = null;
+  #run: BoardRun | null = null;
   #turn: Promise<void> = Promise.resolve();
   #stopped = false;
 
@@ -141,7 +121,7 @@ export class WasmBoard implements AsyncDisposable {
 
   /** Switches the board on, if it is off, and waits for its port. */
   powerOn(): Promise<void> {
-    return this.#next(() => this.#on(CAUSE.powerOn));
+    return this.#next(() => this.#on(RESET_CAUSE.powerOn));
   }
 
   /** Takes the power away at once; the flash stays as it is at this moment. */
@@ -194,7 +174,7 @@ export class WasmBoard implements AsyncDisposable {
 
   async #on(resetCause: number): Promise<void> {
     if (this.#run !== null || this.#stopped) return;
-    const run = new Run({
+    const run = new BoardRun({
       settings: this.#settings,
       flash: this.#flash,
       resetCause,
@@ -211,169 +191,10 @@ export class WasmBoard implements AsyncDisposable {
     this.#run = null;
   }
 
-  async #reset(run: Run, cause: number): Promise<void> {
+  async #reset(run: BoardRun, cause: number): Promise<void> {
     if (this.#run !== run) return;
     await this.#off();
     await new Promise((resolve) => setTimeout(resolve, this.#settings.usbDelayMs));
     await this.#on(cause);
-  }
-}
-
-/** One stretch between power on and power off: the threads and what they share. */
-class Run {
-  /** The firmware for all boards of this process, once the first has compiled it. */
-  static compiled: WebAssembly.Module | null = null;
-
-  readonly #control = new ControlBlock(Date.now());
-  readonly #wakeFd = createEventFd();
-  readonly #settings: BoardSettings;
-  readonly #flash: Flash;
-  readonly #uart: Worker;
-  readonly #processor: Worker;
-  readonly #onReset: (cause: number) => void;
-  readonly #off = Promise.withResolvers<void>();
-  readonly #uartEnded = Promise.withResolvers<void>();
-  #changesReceived = 0;
-  #waitingForChanges: (() => void)[] = [];
-  #portTarget: string | null = null;
-  #portChange = Promise.withResolvers<void>();
-  #watchdog: ReturnType<typeof setTimeout> | null = null;
-
-  constructor(options: {
-    readonly settings: BoardSettings;
-    readonly flash: Flash;
-    readonly resetCause: number;
-    readonly onReset: (cause: number) => void;
-  }) {
-    this.#settings = options.settings;
-    this.#flash = options.flash;
-    this.#onReset = options.onReset;
-    this.#control.cableIn = true;
-    this.#control.limitChanges(-1);
-    this.#uart = new Worker(new URL("./uart_worker.ts", import.meta.url), { type: "module" });
-    this.#processor = new Worker(new URL("./interpreter_worker.ts", import.meta.url), {
-      type: "module",
-    });
-    this.#uart.onmessage = ({ data }: MessageEvent<UartReport>) => void this.#heardUart(data);
-    this.#processor.onmessage = ({ data }: MessageEvent<ProcessorReport>) => this.#heard(data);
-    this.#uart.onerror = (event) => this.#portChange.reject(new Error(event.message));
-    this.#processor.onerror = (event) => this.#portChange.reject(new Error(event.message));
-    const start: ProcessorStart = {
-      control: this.#control.buffer,
-      epochMs: this.#control.epochMs,
-      wakeFd: this.#wakeFd,
-      flashBytes: this.#flash.sizeBytes,
-      files: this.#flash.snapshot(),
-      heapBytes: this.#settings.heapBytes,
-      uid: this.#settings.uid,
-      resetCause: options.resetCause,
-      compiled: Run.compiled,
-    };
-    this.#processor.postMessage(start);
-  }
-
-  /** Waits for the port. */
-  async ready(): Promise<void> {
-    while (this.#portTarget === null) await this.#portChange.promise;
-  }
-
-  /** Waits until every change that the interpreter has made by now is in the flash here. */
-  async caughtUp(): Promise<void> {
-    while (this.#changesReceived < this.#control.changesSent) {
-      await new Promise<void>((resolve) => this.#waitingForChanges.push(resolve));
-    }
-  }
-
-  /** Limits the changes that the power lasts for, and waits until it has gone. */
-  async powerLost(changes: number): Promise<void> {
-    this.#control.limitChanges(changes);
-    await this.#off.promise;
-  }
-
-  async setCable(cableIn: boolean): Promise<void> {
-    this.#control.cableIn = cableIn;
-    this.#wakeUart();
-    while ((this.#portTarget !== null) !== cableIn) await this.#portChange.promise;
-  }
-
-  async end(): Promise<void> {
-    this.#stopWatchdog();
-    this.#control.stop();
-    this.#wakeUart();
-    const grace = Promise.withResolvers<void>();
-    const timer = setTimeout(grace.resolve, POWER_OFF_GRACE_MS);
-    await Promise.race([this.#off.promise, grace.promise]);
-    clearTimeout(timer);
-    await this.caughtUp();
-    this.#processor.terminate();
-    await this.#uartEnded.promise;
-    this.#uart.terminate();
-    closeFdNow(this.#wakeFd);
-  }
-
-  #wakeUart(): void {
-    writeFd(this.#wakeFd, Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0));
-  }
-
-  async #heardUart(report: UartReport): Promise<void> {
-    const before = this.#portTarget;
-    if (report.port !== null) await pointLink(this.#settings.link, report.port);
-    else if (before !== null) await removeLink(this.#settings.link, before);
-    this.#portTarget = report.port;
-    if (report.port === null && this.#control.stopped) this.#uartEnded.resolve();
-    this.#portChange.resolve();
-    this.#portChange = Promise.withResolvers();
-  }
-
-  #heard(report: ProcessorReport): void {
-    switch (report.kind) {
-      case "memory": {
-        const start: UartStart = {
-          control: this.#control.buffer,
-          epochMs: this.#control.epochMs,
-          memory: report.memory,
-          wakeFd: this.#wakeFd,
-        };
-        this.#uart.postMessage(start);
-        return;
-      }
-      case "compiled":
-        Run.compiled = report.compiled;
-        return;
-      case "change":
-        this.#flash.apply(report.change);
-        this.#changesReceived++;
-        for (const resolve of this.#waitingForChanges.splice(0)) resolve();
-        return;
-      case "reset":
-        this.#onReset(CAUSE.hardReset);
-        return;
-      case "watchdog":
-        this.#startWatchdog(report.timeoutMs);
-        return;
-      case "off":
-        this.#off.resolve();
-        return;
-      case "broken":
-        console.error(`${this.#settings.link}: the emulated board broke down: ${report.message}`);
-        this.#off.resolve();
-        return;
-    }
-  }
-
-  /** The watchdog's clock: runs here, where no program can stop it. */
-  #startWatchdog(timeoutMs: number): void {
-    this.#stopWatchdog();
-    const check = () => {
-      const unfedMs = Date.now() - this.#control.epochMs - this.#control.watchdogFedMs;
-      if (unfedMs >= timeoutMs) this.#onReset(CAUSE.watchdog);
-      else this.#watchdog = setTimeout(check, timeoutMs - unfedMs);
-    };
-    check();
-  }
-
-  #stopWatchdog(): void {
-    if (this.#watchdog !== null) clearTimeout(this.#watchdog);
-    this.#watchdog = null;
   }
 }

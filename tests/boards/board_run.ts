@@ -1,0 +1,197 @@
+/**
+ * One stretch between power on and power off of an emulated board: its two threads, what they
+ * share, the port's link, and the watchdog.
+ *
+ * INVARIANTS
+ * - A change of the flash is applied here in the order in which the program made it, and none comes
+ *   after {@linkcode BoardRun.end} has returned.
+ * - The link names a port that exists, or is not there.
+ */
+
+import { closeFdNow, createEventFd, writeFd } from "../../serial/libc.ts";
+import { ControlBlock } from "./control_block.ts";
+import type { FileTree } from "./file_tree.ts";
+import type { Flash } from "./flash.ts";
+import type { ProcessorReport, ProcessorStart } from "./interpreter_worker.ts";
+import { pointLink, removeLink } from "./port_link.ts";
+import type { UartReport, UartStart } from "./uart_worker.ts";
+
+/** `machine.reset_cause()`. */
+export const RESET_CAUSE = { powerOn: 1, hardReset: 2, watchdog: 3 } as const;
+
+/** A program that asks the harness for nothing is not waited for any longer than this. */
+const POWER_OFF_GRACE_MS = 100;
+
+/** What stays the same over all runs of a board. */
+export interface BoardSettings {
+  readonly link: string;
+  readonly temporaryDirectory: string | null;
+  readonly tree: FileTree;
+  readonly heapBytes: number;
+  readonly flashBytes: number;
+  readonly uid: string;
+  readonly usbDelayMs: number;
+}
+
+/** One stretch between power on and power off: the threads and what they share. */
+export class BoardRun {
+  /** A cache: the firmware for all boards of this process, once the first has compiled it. */
+  static compiled: WebAssembly.Module | null = null;
+
+  readonly #control = new ControlBlock(Date.now());
+  readonly #wakeFd = createEventFd();
+  readonly #settings: BoardSettings;
+  readonly #flash: Flash;
+  readonly #uart: Worker;
+  readonly #processor: Worker;
+  readonly #onReset: (cause: number) => void;
+  readonly #off = Promise.withResolvers<void>();
+  readonly #uartEnded = Promise.withResolvers<void>();
+  #changesReceived = 0;
+  #waitingForChanges: (() => void)[] = [];
+  #portTarget: string | null = null;
+  #portChange = Promise.withResolvers<void>();
+  #watchdog: ReturnType<typeof setTimeout> | null = null;
+
+  constructor(options: {
+    readonly settings: BoardSettings;
+    readonly flash: Flash;
+    readonly resetCause: number;
+    readonly onReset: (cause: number) => void;
+  }) {
+    this.#settings = options.settings;
+    this.#flash = options.flash;
+    this.#onReset = options.onReset;
+    this.#control.cableIn = true;
+    this.#control.limitChanges(-1);
+    this.#uart = new Worker(new URL("./uart_worker.ts", import.meta.url), { type: "module" });
+    this.#processor = new Worker(new URL("./interpreter_worker.ts", import.meta.url), {
+      type: "module",
+    });
+    // One after the other: a link must not be removed when its successor is already there.
+    let linked = Promise.resolve();
+    this.#uart.onmessage = ({ data }: MessageEvent<UartReport>) => {
+      linked = linked.then(() => this.#heardUart(data));
+    };
+    this.#processor.onmessage = ({ data }: MessageEvent<ProcessorReport>) => this.#heard(data);
+    this.#uart.onerror = (event) => this.#portChange.reject(new Error(event.message));
+    this.#processor.onerror = (event) => this.#portChange.reject(new Error(event.message));
+    const start: ProcessorStart = {
+      control: this.#control.buffer,
+      epochMs: this.#control.epochMs,
+      wakeFd: this.#wakeFd,
+      flashBytes: this.#flash.sizeBytes,
+      files: this.#flash.snapshot(),
+      heapBytes: this.#settings.heapBytes,
+      uid: this.#settings.uid,
+      resetCause: options.resetCause,
+      compiled: BoardRun.compiled,
+    };
+    this.#processor.postMessage(start);
+  }
+
+  /** Waits for the port. */
+  async ready(): Promise<void> {
+    while (this.#portTarget === null) await this.#portChange.promise;
+  }
+
+  /** Waits until every change that the interpreter has made by now is in the flash here. */
+  async caughtUp(): Promise<void> {
+    while (this.#changesReceived < this.#control.changesSent) {
+      await new Promise<void>((resolve) => this.#waitingForChanges.push(resolve));
+    }
+  }
+
+  /** Limits the changes that the power lasts for, and waits until it has gone. */
+  async powerLost(changes: number): Promise<void> {
+    this.#control.limitChanges(changes);
+    await this.#off.promise;
+  }
+
+  async setCable(cableIn: boolean): Promise<void> {
+    this.#control.cableIn = cableIn;
+    this.#wakeUart();
+    while ((this.#portTarget !== null) !== cableIn) await this.#portChange.promise;
+  }
+
+  async end(): Promise<void> {
+    this.#stopWatchdog();
+    this.#control.stop();
+    this.#wakeUart();
+    const grace = Promise.withResolvers<void>();
+    const timer = setTimeout(grace.resolve, POWER_OFF_GRACE_MS);
+    await Promise.race([this.#off.promise, grace.promise]);
+    clearTimeout(timer);
+    await this.caughtUp();
+    this.#processor.terminate();
+    await this.#uartEnded.promise;
+    this.#uart.terminate();
+    closeFdNow(this.#wakeFd);
+  }
+
+  #wakeUart(): void {
+    writeFd(this.#wakeFd, Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0));
+  }
+
+  async #heardUart(report: UartReport): Promise<void> {
+    const before = this.#portTarget;
+    if (report.port !== null) await pointLink(this.#settings.link, report.port);
+    else if (before !== null) await removeLink(this.#settings.link, before);
+    this.#portTarget = report.port;
+    if (report.port === null && this.#control.stopped) this.#uartEnded.resolve();
+    this.#portChange.resolve();
+    this.#portChange = Promise.withResolvers();
+  }
+
+  #heard(report: ProcessorReport): void {
+    switch (report.kind) {
+      case "memory": {
+        const start: UartStart = {
+          control: this.#control.buffer,
+          epochMs: this.#control.epochMs,
+          memory: report.memory,
+          wakeFd: this.#wakeFd,
+        };
+        this.#uart.postMessage(start);
+        return;
+      }
+      case "compiled":
+        BoardRun.compiled = report.compiled;
+        return;
+      case "change":
+        this.#flash.apply(report.change);
+        this.#changesReceived++;
+        for (const resolve of this.#waitingForChanges.splice(0)) resolve();
+        return;
+      case "reset":
+        this.#onReset(RESET_CAUSE.hardReset);
+        return;
+      case "watchdog":
+        this.#startWatchdog(report.timeoutMs);
+        return;
+      case "off":
+        this.#off.resolve();
+        return;
+      case "broken":
+        console.error(`${this.#settings.link}: the emulated board broke down: ${report.message}`);
+        this.#off.resolve();
+        return;
+    }
+  }
+
+  /** The watchdog's clock: runs here, where no program can stop it. */
+  #startWatchdog(timeoutMs: number): void {
+    this.#stopWatchdog();
+    const check = () => {
+      const unfedMs = Date.now() - this.#control.epochMs - this.#control.watchdogFedMs;
+      if (unfedMs >= timeoutMs) this.#onReset(RESET_CAUSE.watchdog);
+      else this.#watchdog = setTimeout(check, timeoutMs - unfedMs);
+    };
+    check();
+  }
+
+  #stopWatchdog(): void {
+    if (this.#watchdog !== null) clearTimeout(this.#watchdog);
+    this.#watchdog = null;
+  }
+}
