@@ -24,7 +24,7 @@ import { chooseBoards } from "./fleet/choose.ts";
 import { type FleetBoard, identify } from "./fleet/identity.ts";
 import { sideBySide } from "./fleet/side_by_side.ts";
 import type { Release } from "./release/mod.ts";
-import { type Offer, readOffers } from "./release/offers.ts";
+import { type Offer, readLocalOffer, readOffer, readOfferAt } from "./release/offers.ts";
 
 export interface UpdateRequest {
   /** As typed: `all`, a name, `group:x`, … */
@@ -89,12 +89,14 @@ export async function update(
   options: RunOptions,
 ): Promise<UpdateReport> {
   const jobs = request.jobs ?? config.gateway.jobs;
-  const offers = await readOffers(config.source, {
-    archive: request.archive,
-    urls: config.boards.flatMap(({ url }) => url === null ? [] : [url]),
-    signal: options.signal,
-  });
-  const boards = await chooseBoards(config, request.selectors, { signal: options.signal, jobs });
+  const { signal } = options;
+  const common = request.archive === null
+    ? await readOffer(config.source, { signal })
+    : await readLocalOffer(request.archive, { signal });
+  // Without sources of their own there is nothing left for any board, so none is disturbed.
+  if (config.boards.every(({ url }) => url === null)) releaseOf(common);
+
+  const boards = await chooseBoards(config, request.selectors, { signal, jobs });
   if (boards.length === 0) {
     throw new UotaError(
       "not_attached",
@@ -102,33 +104,53 @@ export async function update(
         "plug one in, or name its port in gateway.ports",
     );
   }
+  const offers = new Map<string | null, Offer>([[null, common]]);
+  for (const url of sourcesOf(boards, config)) {
+    const local = request.archive !== null;
+    if (url === null) releaseOf(common);
+    else offers.set(url, local ? common : await readOfferAt(url, config.source, { signal }));
+  }
   const outcomes = await sideBySide(boards, jobs, (board) => {
-    if (options.signal.aborted) return Promise.reject(options.signal.reason);
+    if (signal.aborted) return Promise.reject(signal.reason);
     return attemptBoard(board, { config, request, options, offers });
   });
-  options.signal.throwIfAborted();
-  return { release: offers.common && summarise(offers.common), boards: outcomes.flat() };
+  signal.throwIfAborted();
+  const release = common.kind === "release" ? summarise(common.release) : null;
+  return { release, boards: outcomes };
+}
+
+/** The sources that the boards may need; null is the common one. */
+function sourcesOf(boards: readonly FleetBoard[], config: GatewayConfig): Set<string | null> {
+  const urls = new Set<string | null>(
+    boards.filter(({ identified }) => identified).map(({ entry }) => entry?.url ?? null),
+  );
+  if (boards.some(({ identified }) => !identified)) {
+    urls.add(null);
+    for (const { match, url } of config.boards) if (match.kind === "uid") urls.add(url);
+  }
+  return urls;
 }
 
 interface Run {
   readonly config: GatewayConfig;
   readonly request: UpdateRequest;
   readonly options: RunOptions;
-  readonly offers: { forUrl(url: string | null): Offer };
+  /** By source; null is the common one. */
+  readonly offers: ReadonlyMap<string | null, Offer>;
 }
 
 /** One board from first contact to its outcome; throws only when the run is cancelled. */
-async function attemptBoard(known: FleetBoard, run: Run): Promise<Outcome[]> {
+async function attemptBoard(known: FleetBoard, run: Run): Promise<Outcome> {
   const { config, options } = run;
   const attempt = new Attempt(known);
-  const end = (outcome: Outcome): Outcome[] => {
+  const end = (outcome: Outcome): Outcome => {
     options.onProgress?.({
       board: outcome.name,
       port: outcome.port ?? "",
       phase: "done",
       outcome,
     });
-    return [outcome];
+    return outcome;
   };
   if (!known.port) return end(attempt.unreachable("not_attached", notAttached(known, config)));
   const { path } = known.port;
@@ -159,7 +181,7 @@ async function bringToRelease(board: Board, known: FleetBoard, visit: Visit): Pr
   const { request, attempt, report, config } = visit;
   const { signal } = visit.options;
   const settings = known.entry?.settings ?? config.defaults;
-  const release = releaseOf(visit.offers.forUrl(known.entry?.url ?? null));
+  const release = releaseOf(visit.offers.get(known.entry?.url ?? null));
 
   report({ phase: "inspecting" });
   let seen = await glance(board, { signal });
@@ -223,7 +245,8 @@ async function settle(board: Board, visit: Visit): Promise<Glance> {
   return await glance(board, { signal });
 }
 
-function releaseOf(offer: Offer): Release {
+function releaseOf(offer: Offer | undefined): Release {
+  if (!offer) throw new UotaError("internal", "A board's source was not asked");
   if (offer.kind === "refused") throw offer.error;
   return offer.release;
 }

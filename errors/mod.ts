@@ -1,7 +1,7 @@
 /**
  * The one error of this project. A leaf: every room may import it, it imports nothing.
- * What follows from each code (try again, wait for the board, refuse the release, stop) is in
- * `agent/disposition.ts`.
+ * What follows from each code is in two tables: `agent/exit_code.ts` for the run,
+ * `agent/board/outcome_of_error.ts` for a board.
  */
 
 /** Every way in which something can fail, as the JSON output and the messages name it. */

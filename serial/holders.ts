@@ -10,11 +10,13 @@ import { readdir, readFile, readlink, realpath, stat } from "node:fs/promises";
 /** A process that has the port open. */
 export interface Holder {
   readonly pid: number;
-  /** The program's name, as /proc's `comm` has it. */
+  /** The command line, shortened; the program's name where that cannot be read. */
   readonly command: string;
   /** Whether being there is proof enough that the port is taken, lock or no lock. */
   readonly certain: boolean;
 }
+
+const LONGEST_COMMAND = 60;
 
 /** The other processes that have `path` open or locked, as far as this user may see them. */
 export async function findHolders(path: string): Promise<Holder[]> {
@@ -93,8 +95,12 @@ async function readLockers(
   );
 }
 
+/** A script's name is often only in its interpreter's arguments (`python3 -m mpremote …`). */
 async function commandOf(pid: number): Promise<string> {
-  return (await readText(`/proc/${pid}/comm`)).trim() || "a program";
+  const words = (await readText(`/proc/${pid}/cmdline`)).split("\0").filter((word) => word !== "");
+  const line = words.join(" ");
+  if (line.length > LONGEST_COMMAND) return `${line.slice(0, LONGEST_COMMAND)}…`;
+  return line || (await readText(`/proc/${pid}/comm`)).trim() || "a program";
 }
 
 /** Files in /proc report a size of 0, so this reads until there is nothing left; "" if it cannot. */

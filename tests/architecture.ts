@@ -104,7 +104,6 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   micropython: ["tests/boards/"],
   "smol-toml": ["config/mod.ts"],
   "string-width": ["agent/report/"],
-  "tar-stream": ["agent/release/", "tests/"],
   zod: ["agent/", "config/", "serial/"],
 };
 
