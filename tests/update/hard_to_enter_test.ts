@@ -72,7 +72,7 @@ Deno.test("update() gets to every board that can be got to, and past the one tha
     const outcome = byPort.get(board.port);
     assert(outcome !== undefined);
     assertEquals(inShort(outcome), "updated", `${what}: ${outcome.reason?.message}`);
-    assert(outcome.seconds < 11, `${what}: took ${outcome.seconds} s`);
+    assert(outcome.seconds < 10, `${what}: took ${outcome.seconds} s`);
     assertIncludes(digests(await board.files()).join("\n"), digests(onBoard(NEW)).join("\n"));
   }
   const outcome = byPort.get(deaf.port);
