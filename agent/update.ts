@@ -227,6 +227,7 @@ async function bringToRelease(board: Board, known: FleetBoard, visit: Visit): Pr
     attempt.beginCommit();
     await installInPlace(board, inspection, plan, { signal, onProgress });
   }
+  attempt.installed();
   report({ phase: "restarting" });
   await restart(board, {
     signal: uncancellable(),

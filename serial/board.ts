@@ -36,10 +36,19 @@ export interface Space {
   readonly freeBlocks: number;
 }
 
-/** One entry below a directory, with its whole path. */
+/** One entry below a directory. */
 export interface TreeEntry {
   readonly kind: "file" | "directory";
+  /** The whole path. Where it {@linkcode isUnnameable}, nothing can be asked or done by it. */
   readonly path: string;
+}
+
+/** What stands in a {@linkcode TreeEntry} for each control character of a name. */
+const DELETE = "\x7f";
+
+/** Whether a path from {@linkcode Board.walk} has control characters, and so is not the real one. */
+export function isUnnameable({ path }: TreeEntry): boolean {
+  return path.includes(DELETE);
 }
 
 export interface ConnectOptions {

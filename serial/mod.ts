@@ -4,6 +4,7 @@ export {
   type Board,
   connectBoard,
   type ConnectOptions,
+  isUnnameable,
   type PathKind,
   type PathState,
   sha256Hex,

@@ -8,6 +8,7 @@
  * - What has the right content already is not touched.
  */
 import { UotaError } from "../../errors/mod.ts";
+import { isUnnameable } from "../../serial/mod.ts";
 import { covers, excludes, type Release, type ReleaseFile } from "../release/mod.ts";
 import type { Inspection } from "./inspect.ts";
 import type { FileCounts } from "./outcome.ts";
@@ -128,6 +129,7 @@ class Removals {
         inner === entry.path || inner.startsWith(`${entry.path}/`)
       );
       if (staysFor) continue;
+      if (isUnnameable(entry)) throw unnameable(path, entry.path, kept[0]?.path ?? path);
       const below = tree.filter((other) =>
         other.kind === "file" && other.path.startsWith(`${entry.path}/`)
       );
@@ -153,4 +155,13 @@ class Removals {
     const all = [...this.#paths.keys()];
     return all.filter((path) => !all.some((other) => path.startsWith(`${other}/`)));
   }
+}
+
+function unnameable(directory: string, path: string, kept: string): UotaError {
+  return new UotaError(
+    "excluded_conflict",
+    `The directory ${directory} on the board is to be emptied around ${kept}, which is excluded, ` +
+      `but a name in it has control characters (${path.replaceAll("\x7f", "?")}); ` +
+      "remove that by hand",
+  );
 }
