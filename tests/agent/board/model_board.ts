@@ -83,7 +83,7 @@ export class ModelBoard {
           break;
         case "make_directory":
           this.#assertParent(path);
-          assert(this.state(path).kind === "missing", `${path} is in the way of a directory`);
+          assert(this.state(path).kind !== "file", `${path} is in the way of a directory`);
           this.#directories.add(path);
           break;
         case "put":

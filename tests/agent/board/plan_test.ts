@@ -205,6 +205,36 @@ Deno.test("planUpdate() keeps a directory that holds something excluded, and emp
   assertEquals(plan.counts.deleted, 2);
 });
 
+Deno.test("planUpdate() writes anew what FAT would delete under another spelling", async () => {
+  const board = new ModelBoard(
+    new Map([
+      ["Main.py", "x"],
+      ["main.py", "x"],
+      ["Lib/a.py", "x"],
+      ["lib/a.py", "x"],
+      ["same.py", "x"],
+      ["version", "1.0"],
+    ]),
+  );
+  const release = await releaseOf({
+    "main.py": "x",
+    "lib/a.py": "x",
+    "same.py": "x",
+    "uota.cfg": "{'delete': ['Main.py', 'Lib']}",
+    version: "2.0",
+  });
+  const plan = planUpdate(board.inspect(release, { excluded: [], deleted: [] }), release);
+  assertEquals(plan.operations.map(({ kind, path }) => `${kind} ${path}`), [
+    "delete Main.py",
+    "delete Lib",
+    "make_directory lib",
+    "put lib/a.py",
+    "put main.py",
+    "put uota.cfg",
+    "put version",
+  ]);
+});
+
 for (
   const [what, excluded, files, reason] of [
     ["version excluded", ["version"], { version: "2.0" }, "version"],
