@@ -104,7 +104,11 @@ export class Firmware {
     if (exited) return raw;
     if (raw) new DataView(this.memory.buffer).setInt32(ADDRESS.replMode, RAW_REPL, true);
     this.#withoutLeadingNewline(() => interpreter.replInit());
-    while ((interpreter.replProcessChar(this.#console.readByte()) & FORCED_EXIT) === 0);
+    for (;;) {
+      const byte = this.#console.readByte();
+      this.#forgetInterrupt();
+      if ((interpreter.replProcessChar(byte) & FORCED_EXIT) !== 0) break;
+    }
     return new DataView(this.memory.buffer).getInt32(ADDRESS.replMode, true) === RAW_REPL;
   }
 
@@ -125,7 +129,16 @@ export class Firmware {
       return "ran";
     } finally {
       memory.setInt32(ADDRESS.interruptChar, -1, true);
+      this.#forgetInterrupt();
     }
+  }
+
+  /**
+   * A Ctrl-C that came as a program ended is void, as after `parse_compile_execute` in
+   * shared/runtime/pyexec.c: nothing of the REPL itself could catch the exception.
+   */
+  #forgetInterrupt(): void {
+    new DataView(this.memory.buffer).setInt32(ADDRESS.pendingException, 0, true);
   }
 
   /** The event-driven REPL begins with a line feed that the boards' blocking REPL has not. */

@@ -113,7 +113,7 @@ Deno.test("update() finishes a commit that lost its power, wherever that was", a
       assertEquals(cut.code, "port_lost");
       await board.powerOn();
       const outcome = onlyOutcome(await gateway.update({ archive }));
-      assertEquals(inShort(outcome), "current");
+      assertEquals(inShort(outcome), "current", outcome.reason?.message);
       assertEquals(await treeOf(board), AFTER_TREE);
     });
   }
