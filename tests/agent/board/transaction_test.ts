@@ -90,7 +90,7 @@ Deno.test("commit() goes back when the board reports a failure in the middle", a
 Deno.test("update() finishes a commit that lost its power, wherever that was", async (t) => {
   const release = await releaseOf(NEW);
   // The commit has 15 renames and directories; finish removes what they replaced.
-  for (const changes of [0, 1, 2, 5, 8, 11, 14, 17, 20]) {
+  for (const changes of [0, 2, 5, 9, 14, 18]) {
     await t.step(`after ${changes} changes of the flash`, async () => {
       await using board = await startWasmBoard({ files: onBoard(OLD) });
       await using gateway = await makeGateway({
@@ -121,7 +121,7 @@ Deno.test("update() finishes a commit that lost its power, wherever that was", a
 
 Deno.test("rollBack() carries on after it lost its power", async (t) => {
   const release = await releaseOf(NEW);
-  for (const changes of [1, 4, 9]) {
+  for (const changes of [1, 6]) {
     await t.step(`after ${changes} changes of the flash`, async () => {
       await using board = await startWasmBoard({ files: onBoard(OLD) });
       const before = await treeOf(board);
