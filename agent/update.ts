@@ -110,13 +110,19 @@ export async function update(
     if (url === null) releaseOf(common);
     else offers.set(url, local ? common : await readOfferAt(url, config.source, { signal }));
   }
-  const outcomes = await sideBySide(boards, jobs, (board) => {
-    if (signal.aborted) return Promise.reject(signal.reason);
-    return attemptBoard(board, { config, request, options, offers });
-  });
+  const run: Run = { config, request, options, offers };
+  const visit = (some: readonly FleetBoard[]) =>
+    sideBySide(some, jobs, (board) => {
+      if (signal.aborted) return Promise.reject(signal.reason);
+      return attemptBoard(board, run);
+    });
+  const visited = await visit(boards.filter(({ port }) => port !== null));
+  // An entry that matched no port from outside may be one of the boards that said their uid now.
+  const found = new Set(visited.map(({ name }) => name));
+  const missing = await visit(boards.filter(({ port, name }) => !port && !found.has(name)));
   signal.throwIfAborted();
   const release = common.kind === "release" ? summarise(common.release) : null;
-  return { release, boards: outcomes };
+  return { release, boards: [...visited, ...missing] };
 }
 
 /** The sources that the boards may need; null is the common one. */
@@ -221,6 +227,7 @@ async function bringToRelease(board: Board, known: FleetBoard, visit: Visit): Pr
     attempt.beginCommit();
     await installInPlace(board, inspection, plan, { signal, onProgress });
   }
+  attempt.installed();
   report({ phase: "restarting" });
   await restart(board, {
     signal: uncancellable(),

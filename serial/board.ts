@@ -235,6 +235,16 @@ export class Board implements AsyncDisposable {
     return await this.#scripts.call(name, values, options);
   }
 
+  /**
+   * Gets back in step after a request that was cancelled or went wrong on the way: what the board is
+   * in the middle of is interrupted. What was loaded stays loaded.
+   *
+   * @throws {UotaError} `no_response`, `port_lost`
+   */
+  async resynchronise(options: AskOptions): Promise<void> {
+    await this.#repl.reenter(options);
+  }
+
   /** Soft reset with boot.py and main.py: the program runs again. */
   async restartProgram(options: AskOptions): Promise<void> {
     this.#restarted = true;

@@ -9,7 +9,7 @@ export type { Capabilities } from "./capabilities.ts";
 export { connectBoard, type ConnectOptions } from "./connect.ts";
 export { pause } from "./deadline.ts";
 export type { Code, PythonValue } from "./literal.ts";
-export type { PathKind, PathState, TreeEntry } from "./path_state.ts";
+export { isUnnameable, type PathKind, type PathState, type TreeEntry } from "./path_state.ts";
 export {
   describePort,
   type FindOptions,

@@ -16,10 +16,17 @@ export type PathKind =
 
 /** One entry below a directory. */
 export interface TreeEntry {
-  /** What it is. */
   readonly kind: "file" | "directory";
-  /** Its whole path, from the board's root. */
+  /** The whole path. Where it {@linkcode isUnnameable}, nothing can be asked or done by it. */
   readonly path: string;
+}
+
+/** What stands in a {@linkcode TreeEntry} for each control character of a name. */
+const DELETE = "\x7f";
+
+/** Whether a path from `Board.walk` has control characters, and so is not the real one. */
+export function isUnnameable({ path }: TreeEntry): boolean {
+  return path.includes(DELETE);
 }
 
 /** A reply of `describe`: with the hash where one was asked for and the board can compute it. */

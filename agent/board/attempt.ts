@@ -16,6 +16,7 @@ export class Attempt {
   #outcome: OutcomeKind = "failed";
   #reason: Reason | null = null;
   #committed = false;
+  #installed = false;
 
   constructor(board: Candidate) {
     this.#who = identityOf(board);
@@ -44,6 +45,11 @@ export class Attempt {
     this.#committed = true;
   }
 
+  /** The release is on the board, whatever comes next. */
+  installed(): void {
+    this.#installed = true;
+  }
+
   updated(): void {
     this.#outcome = "updated";
     this.#reason = null;
@@ -60,6 +66,7 @@ export class Attempt {
   failed(error: UotaError): void {
     this.#outcome = outcomeOfError(error, this.#committed);
     this.#reason = { code: error.code, message: error.message };
+    if (!this.#installed) this.#files = NO_FILES;
   }
 
   unreachable(code: ErrorCode, message: string): Outcome {

@@ -29,7 +29,7 @@ export function decide(seen: Glance, release: Release, options: DecideOptions): 
     return leave(
       "failed",
       "no_version",
-      "The board has a program but no file version, so nobody knows what runs there; " +
+      "The board has a program but no version in a file version, so nobody knows what runs there; " +
         "install over it with --no-version-check",
     );
   }

@@ -86,6 +86,8 @@ async function putBack(
 ): Promise<void> {
   const options = { signal: new AbortController().signal };
   try {
+    // The board may have half a script: of a write that was cancelled, or that lost bytes.
+    await board.resynchronise(options);
     for (const [path, content] of [...before].reverse()) {
       const [state] = await board.stat([path], options);
       if (content !== null) await replaceFile(board, path, content, options);

@@ -14,13 +14,13 @@ import {
 import { JOURNAL, TRANSACTION_DIRECTORY } from "./paths_on_board.ts";
 
 export interface Glance {
-  /** The stripped content of `version`; null where there is none. */
+  /** The stripped content of `version`; null where there is none, or nothing in it. */
   readonly version: string | null;
   /** Whether the board has a main.py or main.mpy: a board without one has no program to lose. */
   readonly hasProgram: boolean;
   /** Whether a transaction was begun and not finished: there is a journal. */
   readonly unfinished: boolean;
-  /** Whether an earlier visit left anything in the transaction's directory. */
+  /** Whether anything is where the transaction's directory belongs. */
   readonly leftOvers: boolean;
   readonly space: Space | null;
 }
@@ -48,13 +48,14 @@ export async function glance(board: Board, options: Asking): Promise<Glance> {
   const paths = ["version", "main.py", "main.mpy"];
   if (board.capabilities.directories) paths.push(JOURNAL, TRANSACTION_DIRECTORY);
   const [version, mainPy, mainMpy, journal, directory] = await board.stat(paths, options);
+  const versionText = version?.kind === "file" && version.sizeBytes <= LONGEST_VERSION_BYTES
+    ? new TextDecoder().decode(await board.readFile("version", options)).trim()
+    : "";
   return {
-    version: version?.kind === "file" && version.sizeBytes <= LONGEST_VERSION_BYTES
-      ? new TextDecoder().decode(await board.readFile("version", options)).trim()
-      : null,
+    version: versionText === "" ? null : versionText,
     hasProgram: mainPy?.kind === "file" || mainMpy?.kind === "file",
     unfinished: journal?.kind === "file",
-    leftOvers: directory?.kind === "directory",
+    leftOvers: directory !== undefined && directory.kind !== "missing",
     space: await board.space(options),
   };
 }

@@ -8,6 +8,7 @@
  * - What has the right content already is not touched.
  */
 import { UotaError } from "../../errors/mod.ts";
+import { isUnnameable } from "../../serial/mod.ts";
 import { covers, excludes, type Release, type ReleaseFile } from "../release/mod.ts";
 import type { Inspection } from "./inspect.ts";
 import type { FileCounts } from "./outcome.ts";
@@ -45,10 +46,6 @@ export function planUpdate(inspection: Inspection, release: Release): Plan {
 
   const excludedFiles = release.files.filter(({ path }) => isExcluded(path));
   const wanted = release.files.filter(({ path }) => !isExcluded(path) && !isDeleted(path));
-  const puts = wanted.filter(({ path, sha256 }) => {
-    const state = states.get(path);
-    return state?.kind !== "file" || state.sha256 !== sha256;
-  });
   const directories = neededDirectories(release, wanted).filter((path) =>
     !isExcluded(path) && !isDeleted(path)
   );
@@ -57,7 +54,7 @@ export function planUpdate(inspection: Inspection, release: Release): Plan {
   for (const path of directories) {
     if (states.get(path)?.kind === "file") removals.add(path, "file");
   }
-  for (const { path } of puts) {
+  for (const { path } of wanted) {
     if (states.get(path)?.kind === "directory") removals.addForFile(path);
   }
   for (const path of deletions) {
@@ -68,10 +65,17 @@ export function planUpdate(inspection: Inspection, release: Release): Plan {
     removals.add(path, kind);
   }
 
+  const going = removals.paths();
+  // FAT takes Main.py for main.py: moving the one away may have moved the other.
+  const mayBeGone = (path: string) => going.some((removed) => excludes(removed, path));
+  const puts = wanted.filter(({ path, sha256 }) => {
+    const state = states.get(path);
+    return state?.kind !== "file" || state.sha256 !== sha256 || mayBeGone(path);
+  });
   const version = puts.find(({ path }) => path === "version");
   const operations: Operation[] = [
-    ...removals.paths().map((path) => ({ kind: "delete", path } as const)),
-    ...directories.filter((path) => states.get(path)?.kind !== "directory")
+    ...going.map((path) => ({ kind: "delete", path } as const)),
+    ...directories.filter((path) => states.get(path)?.kind !== "directory" || mayBeGone(path))
       .map((path) => ({ kind: "make_directory", path } as const)),
     ...puts.filter((file) => file !== version)
       .map((file) => ({ kind: "put", path: file.path, file } as const)),
@@ -128,6 +132,7 @@ class Removals {
         inner === entry.path || inner.startsWith(`${entry.path}/`)
       );
       if (staysFor) continue;
+      if (isUnnameable(entry)) throw unnameable(path, entry.path, kept[0]?.path ?? path);
       const below = tree.filter((other) =>
         other.kind === "file" && other.path.startsWith(`${entry.path}/`)
       );
@@ -153,4 +158,13 @@ class Removals {
     const all = [...this.#paths.keys()];
     return all.filter((path) => !all.some((other) => path.startsWith(`${other}/`)));
   }
+}
+
+function unnameable(directory: string, path: string, kept: string): UotaError {
+  return new UotaError(
+    "excluded_conflict",
+    `The directory ${directory} on the board is to be emptied around ${kept}, which is excluded, ` +
+      `but a name in it has control characters (${path.replaceAll("\x7f", "?")}); ` +
+      "remove that by hand",
+  );
 }

@@ -7,7 +7,7 @@
  * - The journal comes into being by a rename, and only when every staged file has its hash.
  */
 import { UotaError } from "../../errors/mod.ts";
-import type { Board, WriteEntry } from "../../serial/mod.ts";
+import type { Board, TreeEntry, WriteEntry } from "../../serial/mod.ts";
 import type { Release } from "../release/mod.ts";
 import type { Glance } from "./inspect.ts";
 import { encodeJournal, journalSha256 } from "./journal.ts";
@@ -113,19 +113,25 @@ async function withoutRightOnes(
   });
 }
 
-/** Removes what an attempt at another plan staged, and what a finished transaction left in `old`. */
+/**
+ * Removes what an attempt at another plan staged, what a finished transaction left in `old`, and
+ * what is in the way: a file where a directory belongs, or the other way round.
+ */
 async function removeLeftOvers(
   board: Board,
   files: readonly StagedFile[],
   options: { readonly signal: AbortSignal },
 ): Promise<void> {
-  const expected = new Set([
-    ...files.map(({ entry }) => entry.path),
-    NEW_DIRECTORY,
-    OLD_DIRECTORY,
+  const [root] = await board.stat([TRANSACTION_DIRECTORY], options);
+  if (root?.kind !== "directory") return await board.removeTree(TRANSACTION_DIRECTORY, options);
+  const expected = new Map<string, TreeEntry["kind"]>([
+    ...files.map(({ entry }) => [entry.path, "file"] as const),
+    [NEW_DIRECTORY, "directory"],
+    [OLD_DIRECTORY, "directory"],
   ]);
   const entries = await board.walk(TRANSACTION_DIRECTORY, options);
-  const stray = entries.filter(({ path }) => !expected.has(path)).map(({ path }) => path);
+  const stray = entries.filter(({ path, kind }) => expected.get(path) !== kind)
+    .map(({ path }) => path);
   const outermost = stray.filter((path) => !stray.some((other) => path.startsWith(`${other}/`)));
   for (const path of outermost) await board.removeTree(path, options);
 }

@@ -38,11 +38,13 @@ def walk(path):
         if e[0] in (".", ".."):
             continue
         p = path + "/" + e[0]
+        # A control character would end the frame, or the line of whoever writes the name down.
+        shown = "".join([c if c >= " " else "\x7f" for c in p])
         if e[1] & 0x4000:
-            reply("d", p)
+            reply("d", shown)
             walk(p)
         else:
-            reply("f", p)
+            reply("f", shown)
 def space(root):
     s = os.statvfs(root)
     reply(s[1] or s[0], s[2], s[4])

@@ -13,8 +13,11 @@ import { Probe } from "./probe.ts";
 
 const EMULATOR = "qemu-system-arm";
 const FIRMWARE = "/usr/share/firmware-microbit-micropython/firmware.hex";
-/** What one script carries of a file: longer literals do not fit the board's memory. */
-const CHUNK_BYTES = 64;
+/**
+ * How long a script may be that writes a part of a file. The firmware buffers 64 bytes and loses
+ * what comes beyond them while it is busy.
+ */
+const SCRIPT_CHARACTERS = 56;
 
 /** What {@linkcode startMicrobit} takes. */
 export interface MicrobitOptions {
@@ -110,15 +113,28 @@ async function prepare(port: string, files: ReadonlyMap<string, Uint8Array>): Pr
   await probe.enterRaw();
   for (const [name, content] of files) {
     await probe.print(`f=open(${JSON.stringify(name)},'wb')`);
-    for (let at = 0; at < content.length; at += CHUNK_BYTES) {
-      const chunk = [...content.subarray(at, at + CHUNK_BYTES)];
-      const literal = chunk.map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("");
+    for (const literal of literals(content, SCRIPT_CHARACTERS - "f.write(b'')".length)) {
       await probe.print(`f.write(b'${literal}')`);
     }
     await probe.print("f.close()");
   }
   await probe.send("\x02");
   await probe.until(">>> ");
+}
+
+/** The inside of bytes literals that together are the content, each of a limited length. */
+function* literals(content: Uint8Array, maxCharacters: number): Generator<string> {
+  let literal = "";
+  for (const byte of content) {
+    const plain = byte >= 0x20 && byte < 0x7f && byte !== 0x27 && byte !== 0x5c;
+    const next = plain ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, "0")}`;
+    if (literal.length + next.length > maxCharacters) {
+      yield literal;
+      literal = "";
+    }
+    literal += next;
+  }
+  if (literal !== "") yield literal;
 }
 
 interface MicrobitParts {

@@ -1,0 +1,29 @@
+import { encodeJournal, journalSha256 } from "../../../agent/board/journal.ts";
+import { planUpdate } from "../../../agent/board/plan.ts";
+import { assertEquals } from "../../assert.ts";
+import { releaseOf } from "../release/releases.ts";
+import { ModelBoard } from "./model_board.ts";
+
+Deno.test("encodeJournal() writes the release, then one line an operation", async () => {
+  const board = new ModelBoard(new Map([["old file", "old"], ["main.py", "old"]]));
+  const release = await releaseOf({
+    "ein Wörterbuch/d 1 x.txt": "x",
+    "main.py": "new",
+    "uota.cfg": "{'delete': ['old file']}",
+    version: "v1.0 beta",
+  });
+  const plan = planUpdate(board.inspect(release, { excluded: [], deleted: [] }), release);
+  const journal = encodeJournal(plan, release);
+  assertEquals(new TextDecoder().decode(journal).split("\n"), [
+    `uota-gateway 1 ${release.sha256} v1.0 beta`,
+    "d 0 old file",
+    "m ein Wörterbuch",
+    "p 2 ein Wörterbuch/d 1 x.txt",
+    "p 3 main.py",
+    "p 4 uota.cfg",
+    "p 5 version",
+    "",
+  ]);
+  const digest = await crypto.subtle.digest("SHA-256", journal);
+  assertEquals(journalSha256(journal), new Uint8Array(digest).toHex());
+});

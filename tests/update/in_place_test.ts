@@ -1,0 +1,60 @@
+/** The way of boards without directories and rename, when it does not go well. */
+import { assert, assertEquals } from "../assert.ts";
+import { startMicrobit } from "../boards/mod.ts";
+import { type Files, onBoard, packed } from "./firmware.ts";
+import { inShort, makeGateway, onlyOutcome } from "./gateway.ts";
+import { mpremoteCommand } from "./mpremote.ts";
+import { testNeeding } from "./needs.ts";
+
+const OLD: Files = {
+  "main.py": "print('old')\n",
+  "a.py": "a = 1\n".repeat(20),
+  "b.py": "b = 1\n",
+  "version": "1.0\n",
+};
+const NEW: Files = {
+  "main.py": "print('new')\n",
+  "a.py": "a = 2\n".repeat(60),
+  "b.py": "b = 2\n".repeat(60),
+  "c.py": "c = 2\n".repeat(30),
+  "version": "2.0\n",
+};
+
+const PRINT_SIZES = "import os\nfor f in sorted(os.listdir()): print('SIZE', f, os.size(f))";
+
+async function sizesOnBoard(port: string): Promise<readonly string[]> {
+  const { stdout } = await mpremoteCommand(port, "exec", PRINT_SIZES).output();
+  const lines = new TextDecoder().decode(stdout).split("\r\n");
+  return lines.filter((line) => line.startsWith("SIZE ")).map((line) => line.slice(5));
+}
+
+function sizesOf(files: Files): readonly string[] {
+  return Object.entries(files).map(([path, { length }]) => `${path} ${length}`).sort();
+}
+
+await testNeeding(
+  ["micro:bit", "mpremote"],
+  "update() puts the old files back when it is stopped in the middle of a micro:bit",
+  async () => {
+    const files = [...onBoard(OLD)].map(([path, content]) => [path.slice(1), content] as const);
+    await using board = await startMicrobit({ files: new Map(files) });
+    await using gateway = await makeGateway({ ports: [board.port] });
+    const archive = `${gateway.directory}/firmware.tar.gz`;
+    await Deno.writeFile(archive, packed(NEW));
+    const stop = new AbortController();
+    const stopped = gateway.update({ archive }, {
+      signal: stop.signal,
+      // Something has changed by then, and in the next turn a script for the next file is under way.
+      onProgress: ({ phase }) => {
+        if (phase === "staging") setTimeout(() => stop.abort(), 0);
+      },
+    });
+    await stopped.then(() => assert(false, "was not stopped"), (error) => {
+      assertEquals(error, stop.signal.reason);
+    });
+    assertEquals(await sizesOnBoard(board.port), sizesOf(OLD));
+    const outcome = onlyOutcome(await gateway.update({ archive }));
+    assertEquals([inShort(outcome), outcome.from], ["updated", "1.0"]);
+    assertEquals(await sizesOnBoard(board.port), sizesOf(NEW));
+  },
+);
