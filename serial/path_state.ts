@@ -16,6 +16,7 @@ export type PathKind =
 
 /** One entry below a directory. */
 export interface TreeEntry {
+  /** What it is. */
   readonly kind: "file" | "directory";
   /** The whole path. Where it {@linkcode isUnnameable}, nothing can be asked or done by it. */
   readonly path: string;
