@@ -29,7 +29,7 @@ export async function findHolders(path: string): Promise<Holder[]> {
   } catch {
     return []; // Gone meanwhile: nobody holds it.
   }
-  const pseudo = /^\/dev\/pts\/(\d+)$/.exec(target)?.[1];
+  const pseudo = pseudoTerminalIndex(target);
   const lockers = await readLockers(key);
   const holders: Holder[] = [];
   for (const entry of await readdir("/proc")) {
@@ -46,6 +46,15 @@ export async function findHolders(path: string): Promise<Holder[]> {
   // Whoever holds the lock is the answer; others may merely have inherited a descriptor.
   const locking = holders.filter(({ pid }) => lockers.has(pid));
   return locking.length > 0 ? locking : holders;
+}
+
+/** Whether the path leads to a pseudo-terminal. */
+export async function isPseudoTerminal(path: string): Promise<boolean> {
+  return pseudoTerminalIndex(await realpath(path).catch(() => path)) !== undefined;
+}
+
+function pseudoTerminalIndex(devicePath: string): string | undefined {
+  return /^\/dev\/pts\/(\d+)$/.exec(devicePath)?.[1];
 }
 
 interface Descriptor {

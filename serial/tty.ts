@@ -35,7 +35,7 @@ import {
   TIOCNXCL,
   writeFd,
 } from "./libc.ts";
-import { findHolders, type Holder } from "./holders.ts";
+import { findHolders, type Holder, isPseudoTerminal } from "./holders.ts";
 import { Reactor } from "./reactor.ts";
 import { encodeRawTermios } from "./termios.ts";
 
@@ -213,12 +213,14 @@ async function takeForOurselves(fd: number, path: string): Promise<void> {
     throw noSerialPort(path, { cause: error });
   }
   if (!lockExclusively(fd)) throw busy(path, await findHolders(path));
-  const holders = await findHolders(path);
-  const rivals = holders.filter((holder) => holder.certain);
-  if (rivals.length > 0) throw busy(path, rivals);
   // Only root gets this far past somebody else's TIOCEXCL. On a pseudo-terminal the flag may also
   // be left over from a program that was killed, so it counts only where somebody is there.
-  if (exclusive[0] !== 0 && holders.length > 0) throw busy(path, holders);
+  const flagged = exclusive[0] !== 0;
+  // An open descriptor proves nothing on a pseudo-terminal, and searching /proc takes its time.
+  if (flagged || !await isPseudoTerminal(path)) {
+    const holders = (await findHolders(path)).filter(({ certain }) => certain || flagged);
+    if (holders.length > 0) throw busy(path, holders);
+  }
   ioctlValue(fd, TIOCEXCL);
 }
 

@@ -60,6 +60,14 @@ export class Line implements AsyncDisposable {
     return this.takeReceived();
   }
 
+  /** Waits for a byte from the host; leaves it there, or takes it. */
+  async byte(options: { readonly take: boolean }): Promise<string> {
+    await this.#wait(() => this.#received.length > 0, "a byte", DEFAULT_TIMEOUT_MS);
+    const byte = this.#received.slice(0, 1);
+    if (options.take) this.#received = this.#received.slice(1);
+    return byte;
+  }
+
   /** Waits for `end` from the host and takes everything up to it. */
   async until(end: string, timeoutMs = DEFAULT_TIMEOUT_MS): Promise<string> {
     await this.#wait(() => this.#received.includes(end), JSON.stringify(end), timeoutMs);

@@ -14,12 +14,17 @@ export async function awaitRawPaste(line: Line): Promise<void> {
   await line.until(RAW_PASTE_REQUEST);
 }
 
-/** Answers a host that enters the raw REPL. */
+/** Answers a host that enters the raw REPL, as often as it asks, until it sends something else. */
 export async function awaitEntry(line: Line): Promise<void> {
-  await line.until("\x02");
-  await line.write(BANNER);
-  await line.until("\x01");
-  await line.write(RAW_BANNER);
+  const answers = new Map([["\x01", RAW_BANNER], ["\x02", BANNER], ["\x03", ""]]);
+  for (let raw = false;;) {
+    const byte = await line.byte({ take: false });
+    const answer = answers.get(byte);
+    if (answer === undefined && raw) return;
+    if (byte !== "\x03") raw = byte === "\x01";
+    await line.byte({ take: true });
+    await line.write(answer ?? "");
+  }
 }
 
 /** What {@linkcode takePaste} saw. */

@@ -3,7 +3,13 @@ import { RawRepl } from "../../serial/raw_repl.ts";
 import { openTty } from "../../serial/tty.ts";
 import { UotaError } from "../../errors/mod.ts";
 import { assert, assertEquals, assertIncludes, assertRejects } from "../assert.ts";
-import { microbitAvailable, Probe, startMicrobit, startWasmBoard } from "../boards/mod.ts";
+import {
+  microbitAvailable,
+  Probe,
+  startMicrobit,
+  startWasmBoard,
+  type WasmBoard,
+} from "../boards/mod.ts";
 import { bytesOf, Line } from "./line.ts";
 import { type Exchange, TappedPort } from "./tapped_port.ts";
 
@@ -85,7 +91,16 @@ Deno.test("RawRepl.enter() gets in", async (t) => {
   }
 });
 
-const SWALLOW = "while True:\n try:\n  while True: BODY\n except KeyboardInterrupt: pass";
+/** A board whose program swallows Ctrl-C and does `body` over and over, from when it has begun. */
+async function swallowing(body: string): Promise<WasmBoard> {
+  const program = "import sys\nsys.stdin.read(1)\nprint('on')\n" +
+    `while True:\n try:\n  while True: ${body}\n except KeyboardInterrupt: pass`;
+  const board = await startWasmBoard({ files: new Map([["/main.py", bytesOf(program)]]) });
+  using probe = new Probe(board.port);
+  await probe.send("x");
+  await probe.until("on\r\n");
+  return board;
+}
 
 for (
   const [what, body, message] of [
@@ -95,8 +110,7 @@ for (
   ] as const
 ) {
   Deno.test(`RawRepl.enter() throws no_response in time when a program swallows Ctrl-C and ${what}`, async () => {
-    const program = SWALLOW.replace("BODY", body);
-    await using board = await startWasmBoard({ files: new Map([["/main.py", bytesOf(program)]]) });
+    await using board = await swallowing(body);
     await using port = await TappedPort.open(board.port, { signal });
     const begun = performance.now();
     const error = await assertRejects(
@@ -106,7 +120,7 @@ for (
     assertEquals(error.code, "no_response");
     assertIncludes(error.message, message);
     assertIncludes(error.message, board.port);
-    assert(performance.now() - begun < 2000, "the bound was not kept");
+    assert(performance.now() - begun < 5000, "the bound was not kept");
     assertEquals(saidBefore("\x01", port.exchanges), null);
   });
 }
@@ -123,8 +137,7 @@ Deno.test("RawRepl.enter() gets in when a timer prints behind the prompt", async
 });
 
 Deno.test("RawRepl.enter() throws the signal's reason when it aborts meanwhile", async () => {
-  const files = new Map([["/main.py", bytesOf(SWALLOW.replace("BODY", "pass"))]]);
-  await using board = await startWasmBoard({ files });
+  await using board = await swallowing("pass");
   const controller = new AbortController();
   const reason = new Error("enough");
   await using port = await TappedPort.open(board.port, {
@@ -203,14 +216,12 @@ Deno.test("RawRepl.restartProgram() runs boot.py and main.py", async () => {
     ["/main.py", bytesOf("print('MAIN')")],
   ]);
   await using board = await startWasmBoard({ files });
-  {
-    await using port = await TappedPort.open(board.port, { signal });
-    const repl = await RawRepl.enter(port, { signal });
-    await repl.restartProgram({ signal });
-    assertEquals(await repl.awaitHangUp(200, signal), false);
-    const said = port.exchanges.map(({ text }) => text).join("");
-    assertIncludes(said, "soft reboot\r\nBOOT\r\nMAIN\r\n");
-  }
+  await using port = await TappedPort.open(board.port, { signal });
+  const repl = await RawRepl.enter(port, { signal });
+  await repl.restartProgram({ signal });
+  const said = () => port.exchanges.map(({ text }) => text).join("");
+  const bounded = AbortSignal.timeout(10_000);
+  while (!said().includes("soft reboot\r\nBOOT\r\nMAIN\r\n")) await port.read({ signal: bounded });
 });
 
 Deno.test({

@@ -19,7 +19,7 @@ async function scripted(
   await using port = await openTty(line.path, { signal });
   await Promise.all([
     device(line),
-    RawRepl.enter(port, { signal, timeoutMs: 5000 }).then((repl) => host(repl, port)),
+    RawRepl.enter(port, { signal }).then((repl) => host(repl, port)),
   ]);
 }
 
@@ -28,30 +28,29 @@ async function failure(run: () => Promise<unknown>): Promise<UotaError> {
 }
 
 for (const windowBytes of [32, 128, 255, 1024]) {
-  Deno.test(`RawRepl.execute() keeps to windows of ${windowBytes} bytes`, async (t) => {
-    const lengths = [0, 1, 7]
-      .concat([-1, 0, 1].flatMap((by) => [1, 2, 3].map((times) => times * windowBytes + by)))
-      .concat(windowBytes * 5 + 3);
-    for (const length of new Set(lengths)) {
-      await t.step(`with ${length} bytes of source`, () => {
-        const source = "#".repeat(length);
-        return scripted(async (line) => {
-          await awaitRawPaste(line);
-          const paste = await takePaste(line, windowBytes);
-          assertEquals(paste.source, source);
-          // Two windows but one byte: the ring of an ESP8266 holds 255 of 256.
-          assert(
-            paste.mostInFlight <= 2 * windowBytes - 1,
-            `${paste.mostInFlight} bytes in flight`,
-          );
-          await line.write("out\x04\x04>");
-        }, async (repl) => {
-          const { stdout } = await repl.execute(bytesOf(source), { signal, idleMs: 2000 });
-          assertEquals(latin1(stdout), "out");
-          assertEquals(repl.transfer, "raw_paste");
-        });
-      });
-    }
+  Deno.test(`RawRepl.execute() keeps to windows of ${windowBytes} bytes`, async () => {
+    const sources = [0, 1, 7]
+      .concat([1, 2, 3].flatMap((times) => [-2, -1, 0, 1].map((by) => times * windowBytes + by)))
+      .concat(windowBytes * 5 + 3)
+      .map((length) => "#".repeat(length));
+    await scripted(async (line) => {
+      await awaitEntry(line);
+      for (const source of sources) {
+        await line.until(RAW_PASTE_REQUEST);
+        const paste = await takePaste(line, windowBytes);
+        assertEquals(paste.source, source);
+        // Two windows but one byte: the ring of an ESP8266 holds 255 of 256.
+        const { mostInFlight } = paste;
+        assert(mostInFlight <= 2 * windowBytes - 1, `${mostInFlight} bytes in flight`);
+        await line.write(`${source.length}\x04\x04>`);
+      }
+    }, async (repl) => {
+      for (const source of sources) {
+        const { stdout } = await repl.execute(bytesOf(source), { signal });
+        assertEquals(latin1(stdout), `${source.length}`);
+      }
+      assertEquals(repl.transfer, "raw_paste");
+    });
   });
 }
 
@@ -127,7 +126,7 @@ Deno.test("RawRepl.execute() throws timed_out when the board opens no more windo
       repl.execute(bytesOf("#".repeat(500)), { signal, idleMs: 200 })
     );
     assertEquals(error.code, "timed_out");
-    assert(performance.now() - begun < 1500, "the bound was not kept");
+    assert(performance.now() - begun < 5000, "the bound was not kept");
   });
 });
 
