@@ -31,6 +31,10 @@ const EXIT_OF_ERROR: Readonly<Record<ErrorCode, ExitCode>> = {
   timed_out: EXIT.tryAgain,
   board_lost: EXIT.tryAgain,
 
+  app_failed: EXIT.failed,
+  not_ready: EXIT.failed,
+  interrupted: EXIT.failed,
+  no_previous: EXIT.failed,
   protocol: EXIT.failed,
   board_error: EXIT.failed,
   board_memory: EXIT.failed,
@@ -92,6 +96,8 @@ function exitCodeOfOutcome({ outcome, reason }: Outcome): ExitCode {
     case "current":
       return EXIT.ok;
     case "skipped":
+      // The board is not on the release that is published for it, and nobody has chosen that.
+      if (reason?.code === "known_bad") return EXIT.failed;
       return commonCause(reason?.code) ?? EXIT.ok;
     case "unreachable":
       return commonCause(reason?.code) ?? EXIT.tryAgain;

@@ -1,30 +1,33 @@
 /**
  * The order of the steps, and the only place that knows it: poll, notice, archive, release; then for
- * each board inspection, plan, stage, commit, finish, restart, outcome. What `uota update` and
- * `uota check` run.
+ * each board inspection, plan, stage, commit, confirm, outcome. What `uota update` and `uota check`
+ * run.
  *
  * INVARIANTS
  * - No board is touched before every release that the run needs is verified.
- * - Every board of the run gets an outcome, whatever happens to the others.
  * - From the journal on, cancelling waits: the commit and what belongs to it are carried through.
  */
 import type { GatewayConfig } from "../config/mod.ts";
-import { messageOf, UotaError } from "../errors/mod.ts";
-import { type Board, connectBoard } from "../serial/mod.ts";
+import { UotaError } from "../errors/mod.ts";
+import { attemptBoards, type RunOptions, type Work } from "./attempts.ts";
+import { takeBackup } from "./board/backup.ts";
 import { commit, finish, rollBack } from "./board/commit.ts";
+import { confirm, type Verdict } from "./board/confirm.ts";
 import { decide } from "./board/decide.ts";
-import { installInPlace } from "./board/in_place.ts";
-import { type Glance, glance, inspect } from "./board/inspect.ts";
-import { Attempt } from "./board/attempt.ts";
+import { installInPlace, putBack } from "./board/in_place.ts";
+import { type Glance, glance, inspect, type Inspection } from "./board/inspect.ts";
 import type { Outcome } from "./board/outcome.ts";
-import { planUpdate } from "./board/plan.ts";
-import { restart } from "./board/restart.ts";
-import { stage } from "./board/stage.ts";
+import { cleanUpFates, type Plan, planUpdate } from "./board/plan.ts";
+import { settle } from "./board/settle.ts";
+import { chooseWay } from "./board/space.ts";
+import { prepareStaging, stage, type Staging } from "./board/stage.ts";
 import { chooseBoards } from "./fleet/choose.ts";
-import { type FleetBoard, identify } from "./fleet/identity.ts";
-import { sideBySide } from "./fleet/side_by_side.ts";
+import type { FleetBoard } from "./fleet/identity.ts";
+import { Memory } from "./memory.ts";
 import type { Release } from "./release/mod.ts";
 import { type Offer, readLocalOffer, readOffer, readOfferAt } from "./release/offers.ts";
+
+export type { ProgressEvent, RunOptions } from "./attempts.ts";
 
 export interface UpdateRequest {
   /** As typed: `all`, a name, `group:x`, … */
@@ -52,47 +55,25 @@ export interface UpdateReport {
   readonly boards: readonly Outcome[];
 }
 
-export type ProgressEvent =
-  & { readonly board: string; readonly port: string }
-  & (
-    | { readonly phase: "opening" | "inspecting" | "committing" | "restarting" }
-    | {
-      readonly phase: "staging";
-      readonly doneBytes: number;
-      readonly totalBytes: number;
-    }
-    | { readonly phase: "done"; readonly outcome: Outcome }
-  );
-
-export interface RunOptions {
-  readonly signal: AbortSignal;
-  readonly onProgress?: (event: ProgressEvent) => void;
-  readonly log?: (line: string) => void;
-}
-
-/** How a step reports where it is; the board and its port are known by then. */
-type Report = (
-  event: DistributiveOmit<ProgressEvent, "board" | "port">,
-) => void;
-type DistributiveOmit<Union, Key extends PropertyKey> = Union extends unknown ? Omit<Union, Key>
-  : never;
-
 /**
  * Brings the selected boards to the release that their source offers.
  *
  * @throws {UotaError} for what concerns the whole run: a release that is refused, a server that
- *   cannot be reached, `unknown_board`, `usage`, `not_attached` where there is no board at all
+ *   cannot be reached, `unknown_board`, `usage`, `not_attached` where there is no board at all,
+ *   `config_invalid` where the state directory cannot be written
  */
 export async function update(
   config: GatewayConfig,
   request: UpdateRequest,
   options: RunOptions,
 ): Promise<UpdateReport> {
+  const { signal, log = () => {} } = options;
   const jobs = request.jobs ?? config.gateway.jobs;
-  const { signal } = options;
+  using memory = Memory.open(config.gateway.stateDir, log);
+  const getting = { signal, archives: memory.archives };
   const common = request.archive === null
-    ? await readOffer(config.source, { signal })
-    : await readLocalOffer(request.archive, { signal });
+    ? await readOffer(config.source, getting)
+    : await readLocalOffer(request.archive, getting);
   // Without sources of their own there is nothing left for any board, so none is disturbed.
   if (config.boards.every(({ url }) => url === null)) releaseOf(common);
 
@@ -108,21 +89,198 @@ export async function update(
   for (const url of sourcesOf(boards, config)) {
     const local = request.archive !== null;
     if (url === null) releaseOf(common);
-    else offers.set(url, local ? common : await readOfferAt(url, config.source, { signal }));
+    else offers.set(url, local ? common : await readOfferAt(url, config.source, getting));
   }
-  const run: Run = { config, request, options, offers };
-  const visit = (some: readonly FleetBoard[]) =>
-    sideBySide(some, jobs, (board) => {
-      if (signal.aborted) return Promise.reject(signal.reason);
-      return attemptBoard(board, run);
-    });
-  const visited = await visit(boards.filter(({ port }) => port !== null));
-  // An entry that matched no port from outside may be one of the boards that said their uid now.
-  const found = new Set(visited.map(({ name }) => name));
-  const missing = await visit(boards.filter(({ port, name }) => !port && !found.has(name)));
-  signal.throwIfAborted();
+  const attempting = { ...options, config, jobs, memory: request.dryRun ? null : memory };
+  const outcomes = await attemptBoards(boards, attempting, async (work) => {
+    const release = releaseOf(offers.get(work.board.entry?.url ?? null));
+    await bringToRelease(work, release, { ...request, memory, log });
+  });
   const release = common.kind === "release" ? summarise(common.release) : null;
-  return { release, boards: [...visited, ...missing] };
+  return { release, boards: outcomes };
+}
+
+/** What {@linkcode bringToRelease} goes by. */
+export interface BringOptions {
+  readonly versionCheck: boolean;
+  readonly force: boolean;
+  readonly dryRun: boolean;
+  readonly memory: Memory;
+  readonly log: (line: string) => void;
+  /** Paths to delete besides those of the release and the configuration. */
+  readonly remove?: readonly string[];
+}
+
+/** All that one board needs, from the first look to the confirmation. */
+export async function bringToRelease(
+  work: Work,
+  release: Release,
+  options: BringOptions,
+): Promise<void> {
+  const { visit, key, settings, attempt, report, signal } = work;
+  const { memory, dryRun } = options;
+
+  report({ phase: "inspecting" });
+  let seen = await glance(visit.board, { signal });
+  attempt.offered(seen.version, release);
+  if (!dryRun) {
+    const settled = await settle(visit, seen, {
+      signal: uncancellable(),
+      ...{ key, store: memory.store, backups: memory.backups, log: options.log },
+      ...{ watchMs: settings.confirmMs, ready: settings.ready },
+    });
+    if (settled.kind === "rolled_back") {
+      const { archiveSha256: sha256, version } = settled.release;
+      memory.store.markBad(key, { sha256, version }, settled.reason);
+      return attempt.rolledBack(settled.reason);
+    }
+    seen = settled.seen;
+    attempt.offered(seen.version, release);
+  }
+  const decision = decide(seen, release, {
+    ...options,
+    pin: settings.pin,
+    bad: memory.store.badRelease(key, release.sha256),
+  });
+  if (decision.kind === "leave") {
+    if (seen.leftOvers && !dryRun) await finish(visit.board, { signal });
+    return attempt.left(decision.outcome, decision.reason);
+  }
+  const inspection = await inspect(visit.board, seen, release, {
+    exclude: settings.exclude,
+    delete: [...settings.delete, ...options.remove ?? []],
+    signal,
+  });
+  const plan = planUpdate(inspection, release);
+  attempt.cleanUp = cleanUpFates(inspection);
+  const way = await chooseStrategy(work, { seen, inspection, plan, release, dryRun });
+  attempt.planned(plan.counts, way.strategy);
+  if (dryRun) {
+    const message = plan.operations.length === 0
+      ? "Every file is right already"
+      : `Would bring the board to ${release.version}`;
+    return attempt.left("skipped", { code: "dry_run", message });
+  }
+  if (plan.operations.length === 0) {
+    if (seen.leftOvers) await finish(visit.board, { signal });
+    return attempt.left("current", null);
+  }
+  const goBack = way.strategy === "staged"
+    ? await installStaged(work, way.staging)
+    : await installReplacing(work, { inspection, plan, release, memory });
+  attempt.installed();
+  await confirmOrGoBack(work, release, { memory, goBack });
+}
+
+interface Planned {
+  readonly seen: Glance;
+  readonly inspection: Inspection;
+  readonly plan: Plan;
+  readonly release: Release;
+}
+
+type Way =
+  | { readonly strategy: "staged"; readonly staging: Staging }
+  | { readonly strategy: "in_place" };
+
+async function chooseStrategy(
+  { visit, signal }: Work,
+  { seen, inspection, plan, release, dryRun }: Planned & { readonly dryRun: boolean },
+): Promise<Way> {
+  const { board } = visit;
+  const { directories, rename } = board.capabilities;
+  if (!directories || !rename) return { strategy: "in_place" };
+  // A dry run leaves what is staged alone, and so counts all of it as missing.
+  const staging = await prepareStaging(board, dryRun ? { ...seen, leftOvers: false } : seen, {
+    ...{ plan, release, signal },
+  });
+  const space = await board.space({ signal });
+  const way = chooseWay(space, plan, release, inspection, {
+    missing: staging.missing.map(({ entry }) => entry.content.byteLength - (entry.offset ?? 0)),
+    journalBytes: staging.journal.byteLength,
+  });
+  if (way === "beside") return { strategy: "staged", staging };
+  // Staged files of an earlier attempt would take the room that there is not.
+  if (seen.leftOvers && !dryRun) await finish(board, { signal });
+  return { strategy: "in_place" };
+}
+
+/** Each way of installing answers with its way back. */
+type GoBack = () => Promise<void>;
+
+async function installStaged(work: Work, staging: Staging): Promise<GoBack> {
+  const { visit, attempt, report, signal } = work;
+  const onProgress = (doneBytes: number, totalBytes: number) =>
+    report({ phase: "staging", doneBytes, totalBytes });
+  await stage(visit.board, staging, { signal, onProgress });
+  attempt.beginCommit();
+  report({ phase: "committing" });
+  await commit(visit.board, { signal: uncancellable() });
+  return async () => {
+    await rollBack(visit.board, { signal: uncancellable() });
+    await finish(visit.board, { signal: uncancellable() });
+  };
+}
+
+async function installReplacing(
+  work: Work,
+  { inspection, plan, release, memory }: Omit<Planned, "seen"> & { readonly memory: Memory },
+): Promise<GoBack> {
+  const { visit, attempt, report, signal, key } = work;
+  const backup = await takeBackup(visit.board, inspection, plan, { release, signal });
+  await memory.backups.save(key, backup);
+  attempt.beginCommit();
+  const onProgress = (doneBytes: number, totalBytes: number) =>
+    report({ phase: "staging", doneBytes, totalBytes });
+  try {
+    await installInPlace(visit.board, inspection, plan, backup, { signal, onProgress });
+  } catch (error) {
+    // The backup stays for the next visit where the old files could not be put back now.
+    const code = error instanceof UotaError ? error.code : "internal";
+    if (code !== "unfinished_transaction") await memory.backups.remove(key);
+    throw error;
+  }
+  return () => putBack(visit.board, backup, { signal: uncancellable() });
+}
+
+/** Resets, watches, and goes back where the release does not do. Not to be cancelled: see above. */
+async function confirmOrGoBack(
+  work: Work,
+  release: Release,
+  { memory, goBack }: { readonly memory: Memory; readonly goBack: GoBack },
+): Promise<void> {
+  const { visit, attempt, report, settings, key } = work;
+  const signal = uncancellable();
+  const watching = { signal, watchMs: settings.confirmMs, ready: settings.ready };
+  report({ phase: "confirming" });
+  if (settings.confirmMs === 0) {
+    if (visit.board.capabilities.directories) await finish(visit.board, { signal });
+    await visit.resetAndLeave({ signal });
+    await memory.backups.remove(key);
+    return attempt.updated();
+  }
+  const verdict = await confirm(visit, watching);
+  if (verdict.kind === "healthy") {
+    if (verdict.ended && visit.board.capabilities.directories) {
+      await visit.board.interruptPrompt({ signal });
+      await finish(visit.board, { signal });
+      await visit.board.leaveAtPrompt({ signal });
+    }
+    await memory.backups.remove(key);
+    memory.store.clearBad(key, release.sha256);
+    return attempt.updated();
+  }
+  report({ phase: "rolling_back" });
+  const reason = { code: verdict.code, message: verdict.message };
+  memory.store.markBad(key, release, reason);
+  await visit.board.interrupt({ signal });
+  await goBack();
+  await memory.backups.remove(key);
+  const old: Verdict = await confirm(visit, { ...watching, ready: "" });
+  const alsoFails = old.kind === "failed"
+    ? `\nThe old release is back, and fails as well:\n${old.message}`
+    : "";
+  attempt.rolledBack({ ...reason, message: reason.message + alsoFails });
 }
 
 /** The sources that the boards may need; null is the common one. */
@@ -135,121 +293,6 @@ function sourcesOf(boards: readonly FleetBoard[], config: GatewayConfig): Set<st
     for (const { match, url } of config.boards) if (match.kind === "uid") urls.add(url);
   }
   return urls;
-}
-
-interface Run {
-  readonly config: GatewayConfig;
-  readonly request: UpdateRequest;
-  readonly options: RunOptions;
-  /** By source; null is the common one. */
-  readonly offers: ReadonlyMap<string | null, Offer>;
-}
-
-/** One board from first contact to its outcome; throws only when the run is cancelled. */
-async function attemptBoard(known: FleetBoard, run: Run): Promise<Outcome> {
-  const { config, options } = run;
-  const attempt = new Attempt(known);
-  const end = (outcome: Outcome): Outcome => {
-    options.onProgress?.({
-      board: outcome.name,
-      port: outcome.port ?? "",
-      phase: "done",
-      outcome,
-    });
-    return outcome;
-  };
-  if (!known.port) return end(attempt.unreachable("not_attached", notAttached(known, config)));
-  const { path } = known.port;
-  let board: Board | null = null;
-  try {
-    options.onProgress?.({ board: known.name, port: path, phase: "opening" });
-    const baud = (known.entry?.settings ?? config.defaults).baud;
-    await using opened = await connectBoard(path, { signal: options.signal, baud });
-    board = opened;
-    const fleetBoard = identify(config, known, opened.capabilities.uid);
-    attempt.identified(fleetBoard);
-    const report: Report = (event) =>
-      options.onProgress?.({ board: fleetBoard.name, port: path, ...event });
-    await bringToRelease(opened, fleetBoard, { ...run, attempt, report });
-  } catch (error) {
-    if (options.signal.aborted && !attempt.committed) throw options.signal.reason;
-    attempt.failed(error instanceof UotaError ? error : unexpected(error));
-  }
-  return end(attempt.outcome(board?.bytesWritten ?? 0));
-}
-
-interface Visit extends Run {
-  readonly attempt: Attempt;
-  readonly report: Report;
-}
-
-async function bringToRelease(board: Board, known: FleetBoard, visit: Visit): Promise<void> {
-  const { request, attempt, report, config } = visit;
-  const { signal } = visit.options;
-  const settings = known.entry?.settings ?? config.defaults;
-  const release = releaseOf(visit.offers.get(known.entry?.url ?? null));
-
-  report({ phase: "inspecting" });
-  let seen = await glance(board, { signal });
-  if (seen.unfinished && !request.dryRun) seen = await settle(board, visit);
-  attempt.offered(seen.version, release.version);
-
-  const decision = decide(seen, release, { ...request, pin: settings.pin });
-  if (decision.kind === "leave") {
-    if (seen.leftOvers && !request.dryRun) await finish(board, { signal });
-    return attempt.left(decision.outcome, decision.reason);
-  }
-  const inspection = await inspect(board, seen, release, { ...settings, signal });
-  const plan = planUpdate(inspection, release);
-  const staged = board.capabilities.directories && board.capabilities.rename;
-  attempt.planned(plan.counts, staged ? "staged" : "in_place");
-  if (request.dryRun) {
-    return attempt.left("skipped", {
-      code: "dry_run",
-      message: plan.operations.length === 0
-        ? "Every file is right already"
-        : `Would bring the board to ${release.version}`,
-    });
-  }
-  if (plan.operations.length === 0) {
-    if (seen.leftOvers) await finish(board, { signal });
-    return attempt.left("current", null);
-  }
-  const onProgress = (doneBytes: number, totalBytes: number) =>
-    report({ phase: "staging", doneBytes, totalBytes });
-  if (staged) {
-    await stage(board, seen, plan, release, { signal, onProgress });
-    attempt.beginCommit();
-    report({ phase: "committing" });
-    await commit(board, { signal: uncancellable() });
-    await finish(board, { signal: uncancellable() });
-  } else {
-    attempt.beginCommit();
-    await installInPlace(board, inspection, plan, { signal, onProgress });
-  }
-  attempt.installed();
-  report({ phase: "restarting" });
-  await restart(board, {
-    signal: uncancellable(),
-    // attemptBoard visits only boards that hang on a port.
-    port: known.port ?? { path: board.path, devicePath: board.path, usb: null },
-    portGlobs: config.gateway.ports,
-  });
-  attempt.updated();
-}
-
-/** Carries an open transaction forward, or back where that is not possible. */
-async function settle(board: Board, visit: Visit): Promise<Glance> {
-  const signal = uncancellable();
-  visit.options.log?.(`${board.path}: finishing what an interrupted update left behind`);
-  try {
-    await commit(board, { signal });
-    await finish(board, { signal });
-  } catch (error) {
-    if (!(error instanceof UotaError) || error.code === "unfinished_transaction") throw error;
-    if ((await glance(board, { signal })).unfinished) await rollBack(board, { signal });
-  }
-  return await glance(board, { signal });
 }
 
 function releaseOf(offer: Offer | undefined): Release {
@@ -265,22 +308,4 @@ function summarise({ version, archive, sha256, verifiedBy }: Release): ReleaseSu
 /** Every wait on the line has a bound of its own, so this cannot last for ever. */
 function uncancellable(): AbortSignal {
   return new AbortController().signal;
-}
-
-function notAttached(board: FleetBoard, config: GatewayConfig): string {
-  const { entry } = board;
-  const match = entry?.match;
-  const what = match === undefined
-    ? board.name
-    : match.kind === "port"
-    ? `the port ${match.port}`
-    : match.kind === "uid"
-    ? `the uid ${match.uid}`
-    : `the USB serial number ${match.usbSerial}`;
-  return `No board with ${what} is attached to ${config.gateway.ports.join(", ")}; ` +
-    "check its cable and power, or its match in the configuration";
-}
-
-function unexpected(error: unknown): UotaError {
-  return new UotaError("internal", `Unexpected failure: ${messageOf(error)}`, { cause: error });
 }

@@ -37,6 +37,12 @@ export interface BoardSettings {
   readonly delete: readonly string[];
   /** The version to stay on; empty for the newest. */
   readonly pin: string;
+  /** How long to watch the program after the reset, in milliseconds; 0 for not at all. */
+  readonly confirmMs: number;
+  /** What a line of the program's output must contain within that time; empty for nothing. */
+  readonly ready: string;
+  /** The time of the watchdog that runs on the board, in milliseconds; null for none. */
+  readonly watchdogMs: number | null;
 }
 
 /** How a `[[board]]` entry recognises its board. */

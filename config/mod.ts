@@ -8,6 +8,7 @@
  * - No key is ignored: unknown ones, and those whose function this version lacks, are errors.
  * - Messages name keys and never repeat values, which may be secrets.
  */
+import { parseDuration } from "./durations.ts";
 import { dirname, resolve } from "node:path";
 import { parse as parseToml, TomlError } from "smol-toml";
 import { messageOf, UotaError } from "../errors/mod.ts";
@@ -35,7 +36,15 @@ export const DEFAULT_CONFIG_PATH = "/etc/uota-gateway/gateway.toml";
 
 const DEFAULT_PORTS: readonly string[] = ["/dev/ttyACM*", "/dev/ttyUSB*"];
 const DEFAULT_JOBS = 8;
-const DEFAULT_SETTINGS: BoardSettings = { baud: 115_200, exclude: [], delete: [], pin: "" };
+const DEFAULT_SETTINGS: BoardSettings = {
+  baud: 115_200,
+  exclude: [],
+  delete: [],
+  pin: "",
+  confirmMs: 5000,
+  ready: "",
+  watchdogMs: null,
+};
 
 /** The environment's variables; `Deno.env` is one. */
 export interface Environment {
@@ -176,7 +185,15 @@ function withOverrides(base: BoardSettings, overrides: FileSettings): BoardSetti
     exclude: overrides.exclude?.map(boardPath) ?? base.exclude,
     delete: overrides.delete?.map(boardPath) ?? base.delete,
     pin: overrides.pin ?? base.pin,
+    confirmMs: durationOr(overrides.confirm, base.confirmMs),
+    ready: overrides.ready ?? base.ready,
+    watchdogMs: overrides.watchdog === "" ? null : durationOr(overrides.watchdog, base.watchdogMs),
   };
+}
+
+/** The schema has seen to it that a duration is one. */
+function durationOr<Default>(text: string | undefined, base: Default): number | Default {
+  return text === undefined ? base : parseDuration(text) ?? base;
 }
 
 function matchOf(match: NonNullable<FileContent["board"]>[number]["match"]): BoardMatch {

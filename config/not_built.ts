@@ -32,18 +32,6 @@ const NOT_BUILT: readonly NotBuilt[] = [
   },
   { section: "gateway", key: "control_socket", asks: (value) => value !== "", why: DAEMON },
   { section: "defaults and board", key: "auto", asks: (value) => value !== false, why: DAEMON },
-  {
-    section: "defaults and board",
-    key: "confirm",
-    asks: always,
-    why: "this version does not watch a board after the reset, remove the key",
-  },
-  {
-    section: "defaults and board",
-    key: "ready",
-    asks: (value) => value !== "",
-    why: "this version does not watch a board after the reset, remove the key",
-  },
 ];
 
 function always(): boolean {

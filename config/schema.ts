@@ -37,8 +37,9 @@ const settings = {
   delete: boardPaths.optional(),
   auto: z.boolean().optional(),
   pin: text(values.pinProblem).optional(),
-  confirm: text(values.durationProblem).optional(),
+  confirm: text(values.confirmProblem).optional(),
   ready: text().optional(),
+  watchdog: optionalText(values.watchdogProblem),
 };
 
 const source = z.strictObject({

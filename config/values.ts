@@ -13,6 +13,10 @@ export const MAX_BAUD = 12_000_000;
 /** More than a gateway has ports for. */
 export const MAX_JOBS = 256;
 
+const MAX_CONFIRM_MS = 600_000;
+const MIN_WATCHDOG_MS = 500;
+const MAX_WATCHDOG_MS = 600_000;
+
 export function urlProblem(url: string): string | null {
   if (url === "") {
     return "is empty, give the base URL that holds the file latest, as in https://example.com/downloads/";
@@ -67,6 +71,22 @@ export function durationProblem(text: string): string | null {
   return parseDuration(text) === null
     ? `is not a duration, write it as in "30s", "15m" or "1h30m"`
     : null;
+}
+
+/** A board is busy for as long as it is watched, so this cannot be hours. */
+export function confirmProblem(text: string): string | null {
+  const durationMs = parseDuration(text);
+  if (durationMs === null) return durationProblem(text);
+  return durationMs <= MAX_CONFIRM_MS ? null : 'must be "10m" at most';
+}
+
+/** What MicroPython's ports let a watchdog be set to, roughly. */
+export function watchdogProblem(text: string): string | null {
+  const durationMs = parseDuration(text);
+  if (durationMs === null) return durationProblem(text);
+  return durationMs >= MIN_WATCHDOG_MS && durationMs <= MAX_WATCHDOG_MS
+    ? null
+    : 'must be between "500ms" and "10m", what the board\'s program gives machine.WDT';
 }
 
 export function portGlobProblem(glob: string): string | null {

@@ -11,7 +11,8 @@
 import { createHash } from "node:crypto";
 import { UotaError } from "../errors/mod.ts";
 import { type Capabilities, parseCapabilities } from "./capabilities.ts";
-import { parseBytesRepr, type PythonValue } from "./literal.ts";
+import type { Argument } from "./guard.ts";
+import { parseBytesRepr } from "./literal.ts";
 import {
   groupByDirectory,
   parsePathReply,
@@ -21,7 +22,7 @@ import {
   type PathState,
   type TreeEntry,
 } from "./path_state.ts";
-import type { RawRepl } from "./raw_repl.ts";
+import type { RawRepl, WatchOptions } from "./raw_repl.ts";
 import { restartQuietly } from "./restart.ts";
 import { type Script, scripts } from "./script.ts";
 import { type AskOptions, ScriptRunner } from "./script_runner.ts";
@@ -44,6 +45,9 @@ export interface WriteFilesOptions extends AskOptions {
   readonly onProgress?: (bytes: number) => void;
 }
 
+/** A chunk that does not get through is made smaller rather than sent many times. */
+const CHUNK_ATTEMPTS = 2;
+const TOO_LARGE: ReadonlySet<string> = new Set(["board_memory", "protocol", "timed_out"]);
 const HANG_UP_MS = 1000;
 /** Short replies: some USB controllers stall on long ones (micropython#19651). */
 const READ_PIECE_BYTES = 48;
@@ -93,8 +97,9 @@ export class Board implements AsyncDisposable {
 
   /** Asks the board what it is. `connectBoard` has done it. */
   async probe(options: AskOptions): Promise<void> {
-    const replies = await this.#scripts.run(scripts.probe, options);
+    const replies = await this.#scripts.probe(options);
     this.#capabilities = parseCapabilities(replies, this.#port.path);
+    await this.#scripts.useGuard({ ...options, sha256: this.#capabilities.sha256 });
     this.#chunkBytes = chunkFor(this.#capabilities.freeHeapBytes, this.#repl.transfer);
   }
 
@@ -141,14 +146,17 @@ export class Board implements AsyncDisposable {
     return { blockBytes, totalBlocks, freeBlocks };
   }
 
-  /** A file's content. @throws {UotaError} `board_error` when it does not exist */
-  async readFile(path: string, options: AskOptions): Promise<Uint8Array<ArrayBuffer>> {
+  /** The first `limitBytes` of a file. @throws {UotaError} `board_error` when it does not exist */
+  async readFile(
+    path: string,
+    options: AskOptions & { readonly limitBytes?: number },
+  ): Promise<Uint8Array<ArrayBuffer>> {
     await this.#scripts.ensure(scripts.read, options);
-    const replies = await this.#scripts.call(
-      "read",
-      [this.locate(path), READ_PIECE_BYTES],
-      options,
-    );
+    const replies = await this.#scripts.call("read", [
+      this.locate(path),
+      READ_PIECE_BYTES,
+      options.limitBytes ?? -1,
+    ], options);
     try {
       return concatenate(replies.map(parseBytesRepr));
     } catch {
@@ -158,21 +166,24 @@ export class Board implements AsyncDisposable {
 
   /**
    * Creates or replaces files, in order; their directories exist. Small files share a script.
-   * A board that runs out of memory gets smaller chunks.
+   * A board that runs out of memory gets smaller chunks, and so does a
+   * line that seldom lets a whole one through.
    *
    * @throws {UotaError} `no_space`, `board_memory`, `board_error`
    */
   async writeFiles(entries: readonly WriteEntry[], options: WriteFilesOptions): Promise<void> {
-    await this.#scripts.ensure(scripts.write, options);
-    const located = entries.map(({ path, content }) => ({ path: this.locate(path), content }));
+    await this.#ensureFiles(options);
+    const located = entries.map((entry) => ({ ...entry, path: this.locate(entry.path) }));
+    const flat = !this.capabilities.directories;
     let from = 0;
     // Content bytes of the file under way that were told: one that is begun anew tells none twice.
     let told = 0;
     while (from < located.length) {
       let taken = 0;
       try {
-        for (const pack of packWrites(located.slice(from), this.#scripts.py, this.#chunkBytes)) {
-          await this.#scripts.run(pack.source, options);
+        const how = { chunkBytes: this.#chunkBytes, flat };
+        for (const pack of packWrites(located.slice(from), how)) {
+          await this.#scripts.callAll(pack.calls, { ...options, attempts: CHUNK_ATTEMPTS });
           taken += pack.contentBytes;
           if (taken > told) options.onProgress?.(taken - told);
           told = Math.max(told, taken);
@@ -181,74 +192,96 @@ export class Board implements AsyncDisposable {
         }
       } catch (error) {
         const smaller = this.#chunkBytes / 2;
-        const memory = error instanceof UotaError && error.code === "board_memory";
-        if (!memory || smaller < SMALLEST_CHUNK_BYTES) throw error;
+        const isTooLarge = error instanceof UotaError && TOO_LARGE.has(error.code);
+        if (!isTooLarge || smaller < SMALLEST_CHUNK_BYTES || options.signal.aborted) throw error;
         this.#chunkBytes = smaller;
-        await this.#scripts.run(this.#scripts.py`import gc\ngc.collect()`, options);
+        await this.#scripts.call("collect", [], options);
       }
     }
   }
 
   /** Removes a file or a whole directory; what is gone already is fine. */
   async removeTree(path: string, options: AskOptions): Promise<void> {
-    await this.#scripts.ensure(scripts.removeTree, options);
+    await this.#ensureFiles(options);
     await this.#scripts.call("remove_tree", [this.locate(path)], options);
   }
 
-  /** Removes one file, on any board. */
-  async removeFile(path: string, options: AskOptions): Promise<void> {
-    await this.#scripts.run(this.#scripts.py`import os\nos.remove(${this.locate(path)})`, options);
-  }
-
-  /** Renames a file or directory. What happens to an existing target depends on the file system. */
+  /**
+   * Renames a file or directory. What happens to an existing target depends on the file system; a
+   * rename that is done already is fine.
+   */
   async rename(from: string, to: string, options: AskOptions): Promise<void> {
-    await this.#scripts.run(
-      this.#scripts.py`import os\nos.rename(${this.locate(from)}, ${this.locate(to)})`,
-      options,
-    );
+    await this.#ensureFiles(options);
+    await this.#scripts.call("move", [this.locate(from), this.locate(to)], options);
   }
 
   /** Makes directories that do not exist yet, in order. */
   async makeDirectories(paths: readonly string[], options: AskOptions): Promise<void> {
-    await this.#scripts.ensure(scripts.inspect, options);
-    await this.#scripts.run(
-      this.#scripts.py`import os\nfor p in ${
-        paths.map((path) => this.locate(path))
-      }:\n if not stat(p)[0]:\n  os.mkdir(p)\n`,
-      options,
-    );
+    await this.#ensureFiles(options);
+    const located = paths.map((path) => this.locate(path));
+    await this.#scripts.call("make_directories", located, options);
   }
 
   /** Makes sure that the functions of further scripts are on the board, once a visit. */
   async load(needed: readonly Script[], options: AskOptions): Promise<void> {
-    for (const one of [scripts.inspect, scripts.removeTree, ...needed]) {
-      await this.#scripts.ensure(one, options);
-    }
+    await this.#ensureFiles(options);
+    for (const one of needed) await this.#scripts.ensure(one, options);
   }
 
-  /** Calls a function that a loaded script defined; answers its replies. */
-  async call(
-    name: string,
-    values: readonly PythonValue[],
-    options: AskOptions,
-  ): Promise<string[]> {
+  /** Calls a function that a loaded script defined, and that can be repeated; answers its replies. */
+  async call(name: string, values: readonly Argument[], options: AskOptions): Promise<string[]> {
     return await this.#scripts.call(name, values, options);
+  }
+
+  /** Feeds a watchdog of this time-out from now on, with every script. */
+  async feedWatchdog(timeoutMs: number, options: AskOptions): Promise<void> {
+    await this.#scripts.useWatchdog(timeoutMs, options);
   }
 
   /**
    * Gets back in step after a request that was cancelled or went wrong on the way: what the board is
-   * in the middle of is interrupted. What was loaded stays loaded.
+   * in the middle of is interrupted.
    *
    * @throws {UotaError} `no_response`, `port_lost`
    */
   async resynchronise(options: AskOptions): Promise<void> {
     await this.#repl.reenter(options);
+    await this.#scripts.restore(options);
   }
 
   /** Soft reset with boot.py and main.py: the program runs again. */
   async restartProgram(options: AskOptions): Promise<void> {
     this.#restarted = true;
     await this.#repl.restartProgram(options);
+  }
+
+  /**
+   * Starts the program as {@linkcode Board.restartProgram} does and listens to what it prints.
+   *
+   * @throws {UotaError} `port_lost` when the board resets itself or goes to sleep meanwhile
+   */
+  async watchProgram(options: WatchOptions): Promise<string> {
+    this.#restarted = true;
+    return await this.#repl.watchProgram(options);
+  }
+
+  /** Back to the raw REPL from a program that has come to its end; what it left is left alone. */
+  async interruptPrompt(options: AskOptions): Promise<void> {
+    await this.#repl.reenter(options);
+    await this.#scripts.restore(options);
+  }
+
+  /** To the friendly prompt, without starting anything. */
+  async leaveAtPrompt(options: AskOptions): Promise<void> {
+    await this.#repl.leave(options);
+  }
+
+  /** Back to the raw REPL after the program was started again. @throws {UotaError} `no_response` */
+  async interrupt(options: AskOptions): Promise<void> {
+    await this.#repl.reenter(options);
+    this.#restarted = false;
+    await this.#repl.softReset(options);
+    await this.#scripts.restore(options);
   }
 
   /**
@@ -276,6 +309,12 @@ export class Board implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#restarted) await restartQuietly(this.#port, this.#repl);
     await this.#port[Symbol.asyncDispose]();
+  }
+
+  async #ensureFiles(options: AskOptions): Promise<void> {
+    await this.#scripts.ensure(this.#inspectScript(), options);
+    const { directories } = this.capabilities;
+    await this.#scripts.ensure(directories ? scripts.files : scripts.filesFlat, options);
   }
 
   #inspectScript(): Script {

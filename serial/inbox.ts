@@ -60,6 +60,13 @@ export class Inbox {
     return this.#bytes.subarray(Math.max(this.#start, this.#end - length), this.#end);
   }
 
+  /** Everything that is there, perhaps nothing. */
+  takeAll(): Uint8Array<ArrayBuffer> {
+    const taken = this.#bytes.slice(this.#start, this.#end);
+    this.#start = this.#end = 0;
+    return taken;
+  }
+
   /** The next byte if it is there, else null. */
   tryByte(): number | null {
     if (this.#start === this.#end) this.push(this.#port.readAvailable());

@@ -8,7 +8,8 @@ export { type Board, sha256Hex, type Space, type WriteFilesOptions } from "./boa
 export type { Capabilities } from "./capabilities.ts";
 export { connectBoard, type ConnectOptions } from "./connect.ts";
 export { pause } from "./deadline.ts";
-export type { Code, PythonValue } from "./literal.ts";
+export type { Argument } from "./guard.ts";
+export type { WatchOptions } from "./raw_repl.ts";
 export { isUnnameable, type PathKind, type PathState, type TreeEntry } from "./path_state.ts";
 export {
   describePort,

@@ -63,6 +63,11 @@ const PACE_MS = 3;
 /** How long after the last byte an old firmware may take to say OK; it says so before it compiles. */
 const OK_MS = 2000;
 const PLAIN_ATTEMPTS = 3;
+/** While it takes in a script, a board has nothing to do that could keep it longer. */
+const TRANSFER_IDLE_MS = 3000;
+const WATCHED_CHARACTERS = 32 * 1024;
+/** What stays the last word for this long is the last word. */
+const SETTLED_MS = 150;
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 
 /** The raw REPL of one board. Made by {@linkcode RawRepl.enter}. */
@@ -143,7 +148,7 @@ export class RawRepl {
       );
     return await withTimeout(signal, { ms: totalMs, onTimeout }, async (bounded) => {
       const waiting = { signal: bounded, idleMs };
-      await this.#transfer(source, waiting);
+      await this.#transfer(source, { signal: bounded, idleMs: Math.min(idleMs, TRANSFER_IDLE_MS) });
       const limit = { ...waiting, maxBytes: MAX_OUTPUT_BYTES };
       const stdout = await this.#inbox.until(END_OF_OUTPUT, limit);
       const stderr = await this.#inbox.until(END_OF_OUTPUT, limit);
@@ -172,17 +177,47 @@ export class RawRepl {
     if (!came) await this.reenter({ signal, timeoutMs });
   }
 
-  /** Back to the friendly REPL, then a soft reset there: boot.py and main.py run. */
-  async restartProgram(options: { readonly signal: AbortSignal }): Promise<void> {
+  /** Back to the friendly prompt, and nothing else. */
+  async leave(options: { readonly signal: AbortSignal }): Promise<void> {
     this.#inbox.clear();
     await this.#send(Uint8Array.of(CTRL_B), options.signal);
     await this.#inbox.tryUntil(FRIENDLY_PROMPT, { signal: options.signal, idleMs: BANNER_MS });
+  }
+
+  /** Back to the friendly REPL, then a soft reset there: boot.py and main.py run. */
+  async restartProgram(options: { readonly signal: AbortSignal }): Promise<void> {
+    await this.leave(options);
     await this.#send(Uint8Array.of(CTRL_D), options.signal);
     // Seeing it begin is proof that the byte did not get lost with the closing port.
     await this.#inbox.tryUntil(ascii("soft reboot"), {
       signal: options.signal,
       idleMs: BANNER_MS,
     });
+  }
+
+  /**
+   * Starts the program again as {@linkcode RawRepl.restartProgram} does, and listens to it.
+   *
+   * @returns what the board said from its start on, the last 32 KB of it
+   */
+  async watchProgram(options: WatchOptions): Promise<string> {
+    const { signal, ms, isDecided } = options;
+    await this.restartProgram({ signal });
+    const until = performance.now() + ms;
+    let output = "";
+    const decoder = new TextDecoder();
+    while (true) {
+      output = (output + decoder.decode(this.#inbox.takeAll(), { stream: true }))
+        .slice(-WATCHED_CHARACTERS);
+      const left = until - performance.now();
+      if (left <= 0) return output;
+      const decided = isDecided(output);
+      const more = await this.#inbox.waitForMore(
+        decided ? Math.min(SETTLED_MS, left) : left,
+        signal,
+      );
+      if (decided && !more) return output;
+    }
   }
 
   /** Reads until the port goes away or `ms` have passed; tells which. */
@@ -213,6 +248,8 @@ export class RawRepl {
       this.#rawPaste = true;
       return true;
     }
+    // A board that could do it before can still do it; then the line has damaged the question.
+    if (this.#rawPaste === true) throw this.#outOfStep("raw-paste's handshake", answer);
     this.#rawPaste = false;
     if (first === 0x52 && second === 0x00) return false;
     if (first === 0x72 && second === 0x61) {
@@ -310,6 +347,16 @@ export class RawRepl {
         "the line may lose bytes: check the cable and the baud rate",
     );
   }
+}
+
+/** How {@linkcode RawRepl.watchProgram} listens. */
+export interface WatchOptions {
+  /** Ends the listening. */
+  readonly signal: AbortSignal;
+  /** How long to listen, in milliseconds. */
+  readonly ms: number;
+  /** Whether the output so far, with nothing after it for a moment, tells enough. */
+  readonly isDecided: (output: string) => boolean;
 }
 
 interface Waiting {

@@ -2,8 +2,8 @@
  * How files are cut into scripts: several small ones share a script, a large one takes several.
  * Every script is a round trip, and each ends only when its bytes are written.
  */
-import type { python, Transfer } from "./literal.ts";
-import type { Script } from "./script.ts";
+import type { Transfer } from "./literal.ts";
+import type { Call } from "./script_runner.ts";
 
 /** A file to write: its path and its whole content. */
 export interface WriteEntry {
@@ -11,11 +11,13 @@ export interface WriteEntry {
   readonly path: string;
   /** All of it. */
   readonly content: Uint8Array;
+  /** How many bytes of it are there already. Not for flat boards. @default 0 */
+  readonly offset?: number;
 }
 
-/** One script, what it carries, and how many files are complete after it. */
+/** The calls of one script, what they carry, and how many files are complete after them. */
 export interface WritePack {
-  readonly source: Script;
+  readonly calls: readonly Call[];
   readonly contentBytes: number;
   readonly filesEnded: number;
 }
@@ -39,54 +41,43 @@ export function chunkFor(freeHeapBytes: number, transfer: Transfer): number {
   );
 }
 
-/** Cuts `entries` into scripts for `on_board/write.py`, none with more than `chunkBytes` of content. */
+/**
+ * Cuts `entries` into scripts, none with more than `chunkBytes` of content, for `on_board/files.py`
+ * or where `flat` for `on_board/files_flat.py`.
+ */
 export function* packWrites(
   entries: readonly WriteEntry[],
-  py: ReturnType<typeof python>,
-  chunkBytes: number,
+  { chunkBytes, flat }: { readonly chunkBytes: number; readonly flat: boolean },
 ): Generator<WritePack> {
-  let calls: Script[] = [];
+  let calls: Call[] = [];
   let contentBytes = 0;
   let filesEnded = 0;
   let load = 0;
   const flush = function* (): Generator<WritePack> {
     if (calls.length === 0) return;
-    yield { source: joinLines(calls), contentBytes, filesEnded };
+    yield { calls, contentBytes, filesEnded };
     calls = [];
     contentBytes = filesEnded = load = 0;
   };
-  for (const { path, content } of entries) {
-    const cost = content.byteLength + path.length + CALL_BYTES;
-    if (load > 0 && load + cost > chunkBytes) yield* flush();
-    if (content.byteLength <= chunkBytes) {
-      calls.push(py`whole(${path},${content})`);
-      contentBytes += content.byteLength;
-      filesEnded++;
-      load += cost;
-      continue;
-    }
-    calls.push(py`begin(${path})`);
-    for (let at = 0; at < content.byteLength; at += chunkBytes) {
-      const chunk = content.subarray(at, at + chunkBytes);
-      calls.push(py`more(${chunk})`);
+  for (const { path, content, offset: start = 0 } of entries) {
+    // A file that takes several scripts shares none of them.
+    const isLarge = content.byteLength - start > chunkBytes;
+    const cost = path.length + CALL_BYTES + content.byteLength - start;
+    if (isLarge || load + cost > chunkBytes) yield* flush();
+    if (flat) calls.push({ name: "begin", values: [path] });
+    let offset = start;
+    do {
+      const chunk = content.subarray(offset, offset + chunkBytes);
+      if (!flat) calls.push({ name: "part", values: [path, offset, chunk] });
+      else if (chunk.byteLength > 0) calls.push({ name: "more", values: [chunk] });
       contentBytes += chunk.byteLength;
-      if (at + chunkBytes >= content.byteLength) {
-        calls.push(py`end()`);
-        filesEnded++;
-      }
-      yield* flush();
-    }
+      offset += chunk.byteLength;
+      if (offset < content.byteLength) yield* flush();
+    } while (offset < content.byteLength);
+    if (flat) calls.push({ name: "end", values: [] });
+    filesEnded++;
+    load += cost;
+    if (isLarge) yield* flush();
   }
   yield* flush();
-}
-
-function joinLines(lines: readonly Script[]): Script {
-  const text = new Uint8Array(lines.reduce((sum, line) => sum + line.byteLength + 1, 0));
-  let at = 0;
-  for (const line of lines) {
-    text.set(line, at);
-    at += line.byteLength;
-    text[at++] = 0x0a;
-  }
-  return text;
 }

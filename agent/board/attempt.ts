@@ -11,12 +11,17 @@ export class Attempt {
   #who: { readonly name: string; readonly uid: string | null; readonly port: string | null };
   #from: string | null = null;
   #to: string | null = null;
+  #archiveSha256: string | null = null;
   #strategy: Strategy | null = null;
   #files: FileCounts = NO_FILES;
   #outcome: OutcomeKind = "failed";
   #reason: Reason | null = null;
   #committed = false;
   #installed = false;
+  /** The last step that was reported. */
+  phase = "";
+  /** What became of each path of the clean-up list. */
+  cleanUp: ReadonlyMap<string, "deleted" | "was_missing" | "kept_excluded"> = new Map();
 
   constructor(board: Candidate) {
     this.#who = identityOf(board);
@@ -27,13 +32,38 @@ export class Attempt {
     return this.#committed;
   }
 
+  /** Of the archive that was offered; null where there was none. */
+  get archiveSha256(): string | null {
+    return this.#archiveSha256;
+  }
+
+  /** The version on the board now; null where nobody knows. */
+  get versionNow(): string | null {
+    if (this.#outcome === "updated" || this.#outcome === "rolled_back" && !this.#reason) {
+      return this.#to;
+    }
+    return this.#outcome === "failed" && this.#committed ? null : this.#from;
+  }
+
   identified(board: Candidate): void {
     this.#who = identityOf(board);
   }
 
-  offered(from: string | null, to: string): void {
+  offered(from: string | null, release: { readonly version: string; readonly sha256: string }) {
+    this.#from = from;
+    this.#to = release.version;
+    this.#archiveSha256 = release.sha256;
+  }
+
+  /** What a roll-back brought, which no release was offered for. */
+  wentBack(from: string | null, to: string | null): void {
     this.#from = from;
     this.#to = to;
+  }
+
+  /** Whether the board is on what was offered. */
+  get succeeded(): boolean {
+    return this.#outcome === "updated" || this.#outcome === "current";
   }
 
   planned(files: FileCounts, strategy: Strategy): void {
@@ -53,6 +83,12 @@ export class Attempt {
   updated(): void {
     this.#outcome = "updated";
     this.#reason = null;
+  }
+
+  /** The board is on `version` again, because of `reason`. */
+  rolledBack(reason: Reason | null): void {
+    this.#outcome = "rolled_back";
+    this.#reason = reason;
   }
 
   /** Nothing was installed, and that is as it should be. */

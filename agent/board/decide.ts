@@ -8,6 +8,8 @@ export interface DecideOptions {
   readonly versionCheck: boolean;
   /** Install what is older, too. */
   readonly force: boolean;
+  /** Why the release is not to be tried again by itself; null where nothing speaks against it. */
+  readonly bad: { readonly reason: Reason; readonly at: string } | null;
   /** The version to stay on; empty for the newest. */
   readonly pin: string;
 }
@@ -21,6 +23,14 @@ export function decide(seen: Glance, release: Release, options: DecideOptions): 
   const offered = release.version;
   if (options.pin !== "" && compareVersions(offered, options.pin) !== "same") {
     return leave("skipped", "pinned", `The board stays on ${options.pin}; ${offered} is offered`);
+  }
+  if (options.bad && !options.force) {
+    return leave(
+      "skipped",
+      "known_bad",
+      `${offered} failed on this board on ${options.bad.at} and is not tried again by itself; ` +
+        `try it again with --force. It failed so: ${options.bad.reason.message}`,
+    );
   }
   if (!options.versionCheck || options.force) return { kind: "install" };
   if (seen.version === null) {

@@ -3,7 +3,7 @@
  * is anything to do; `inspect` asks for every path that the release touches.
  */
 import { messageOf, UotaError } from "../../errors/mod.ts";
-import type { Board, PathState, Space, TreeEntry } from "../../serial/mod.ts";
+import type { Board, PathKind, PathState, Space, TreeEntry } from "../../serial/mod.ts";
 import {
   deletionPath,
   excludes,
@@ -11,18 +11,26 @@ import {
   type Release,
   type UotaConfig,
 } from "../release/mod.ts";
-import { JOURNAL, TRANSACTION_DIRECTORY } from "./paths_on_board.ts";
+import { HEADER_BYTES, type JournalHeader, parseJournalHeader } from "./journal.ts";
+import { COMMITTED, JOURNAL, ROLLBACK, TRANSACTION_DIRECTORY } from "./paths_on_board.ts";
 
 export interface Glance {
   /** The stripped content of `version`; null where there is none, or nothing in it. */
   readonly version: string | null;
   /** Whether the board has a main.py or main.mpy: a board without one has no program to lose. */
   readonly hasProgram: boolean;
-  /** Whether a transaction was begun and not finished: there is a journal. */
-  readonly unfinished: boolean;
+  /** Where an earlier visit left the transaction; null where there is none open. */
+  readonly transaction: OpenTransaction | null;
   /** Whether anything is where the transaction's directory belongs. */
   readonly leftOvers: boolean;
   readonly space: Space | null;
+}
+
+/** An open transaction: to be carried forward, in place and unconfirmed, or to be carried backward. */
+export interface OpenTransaction {
+  readonly state: "journal" | "committed" | "rollback";
+  /** Null where the first line of its file is none of ours. */
+  readonly header: JournalHeader | null;
 }
 
 /** What one visit reads from a board. Paths are relative to the board's root. */
@@ -46,18 +54,37 @@ const LONGEST_VERSION_BYTES = 256;
 /** A quick look: which version runs, and whether an earlier transaction is still open. */
 export async function glance(board: Board, options: Asking): Promise<Glance> {
   const paths = ["version", "main.py", "main.mpy"];
-  if (board.capabilities.directories) paths.push(JOURNAL, TRANSACTION_DIRECTORY);
-  const [version, mainPy, mainMpy, journal, directory] = await board.stat(paths, options);
+  if (board.capabilities.directories) {
+    paths.push(ROLLBACK, JOURNAL, COMMITTED, TRANSACTION_DIRECTORY);
+  }
+  const [version, mainPy, mainMpy, rollback, journal, committed, directory] = await board.stat(
+    paths,
+    options,
+  );
   const versionText = version?.kind === "file" && version.sizeBytes <= LONGEST_VERSION_BYTES
     ? new TextDecoder().decode(await board.readFile("version", options)).trim()
     : "";
   return {
     version: versionText === "" ? null : versionText,
     hasProgram: mainPy?.kind === "file" || mainMpy?.kind === "file",
-    unfinished: journal?.kind === "file",
+    transaction: await openTransaction(board, { rollback, journal, committed }, options),
     leftOvers: directory !== undefined && directory.kind !== "missing",
     space: await board.space(options),
   };
+}
+
+async function openTransaction(
+  board: Board,
+  files: Readonly<Record<OpenTransaction["state"], PathKind | undefined>>,
+  options: Asking,
+): Promise<OpenTransaction | null> {
+  const states = [["rollback", ROLLBACK], ["journal", JOURNAL], ["committed", COMMITTED]] as const;
+  for (const [state, path] of states) {
+    if (files[state]?.kind !== "file") continue;
+    const start = await board.readFile(path, { ...options, limitBytes: HEADER_BYTES });
+    return { state, header: parseJournalHeader(start) };
+  }
+  return null;
 }
 
 export interface InspectOptions extends Asking {

@@ -2,7 +2,6 @@
  * The journal on the board: what the commit does, in a form that the board reads line by line.
  * Its reader is `on_board/transaction.py`, which also describes the form.
  */
-import { sha256Hex } from "../../serial/mod.ts";
 import type { Release } from "../release/mod.ts";
 import type { Plan } from "./plan.ts";
 
@@ -22,7 +21,18 @@ export function encodeJournal(plan: Plan, release: Release): Uint8Array<ArrayBuf
   return new TextEncoder().encode([header, ...lines, ""].join("\n"));
 }
 
-/** The hash that the board has to compute for it. */
-export function journalSha256(journal: Uint8Array): string {
-  return sha256Hex(journal);
+/** What a journal's first line says of its release. */
+export interface JournalHeader {
+  readonly archiveSha256: string;
+  readonly version: string;
+}
+
+/** More than the longest first line. */
+export const HEADER_BYTES = 512;
+
+/** Reads the first line; null where it is not one of ours. */
+export function parseJournalHeader(start: Uint8Array): JournalHeader | null {
+  const [line = ""] = new TextDecoder().decode(start).split("\n");
+  const match = /^uota-gateway 1 ([0-9a-f]{64}) (.+)$/.exec(line);
+  return match ? { archiveSha256: match[1] ?? "", version: match[2] ?? "" } : null;
 }

@@ -10,7 +10,13 @@ export type OutcomeKind =
   | "rolled_back";
 
 /** Why an outcome is what it is: an error's code, or why nothing was done. */
-export type ReasonCode = ErrorCode | "dry_run" | "pinned" | "older";
+export type ReasonCode =
+  | ErrorCode
+  | "dry_run"
+  | "pinned"
+  | "older"
+  | "known_bad"
+  | "rolled_back_by_hand";
 
 export interface Reason {
   readonly code: ReasonCode;

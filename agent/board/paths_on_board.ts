@@ -4,6 +4,10 @@ export const NEW_DIRECTORY = ".uota/new";
 export const OLD_DIRECTORY = ".uota/old";
 /** Its existence means: the staged files are complete, and the commit may have begun. */
 export const JOURNAL = ".uota/journal";
+/** The journal once the release is in place; its predecessor is in `old` until the next visit. */
+export const COMMITTED = ".uota/committed";
+/** The journal while it is carried backward. */
+export const ROLLBACK = ".uota/rollback";
 /** The journal while it is being written. */
 export const JOURNAL_DRAFT = ".uota/journal.new";
 

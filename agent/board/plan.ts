@@ -93,6 +93,17 @@ export function planUpdate(inspection: Inspection, release: Release): Plan {
   };
 }
 
+/** What becomes of each path that is asked to be deleted. */
+export function cleanUpFates(
+  { excluded, deletions, states }: Inspection,
+): ReadonlyMap<string, "deleted" | "was_missing" | "kept_excluded"> {
+  return new Map(deletions.map((path) => {
+    if (excluded.some((entry) => excludes(entry, path))) return [path, "kept_excluded"];
+    const kind = states.get(path)?.kind ?? "missing";
+    return [path, kind === "missing" ? "was_missing" : "deleted"];
+  }));
+}
+
 /** The directories that the wanted files need, and the ones that the release has empty. */
 function neededDirectories(release: Release, wanted: readonly ReleaseFile[]): string[] {
   return release.directories.filter((directory) =>

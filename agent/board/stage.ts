@@ -7,10 +7,10 @@
  * - The journal comes into being by a rename, and only when every staged file has its hash.
  */
 import { UotaError } from "../../errors/mod.ts";
-import type { Board, TreeEntry, WriteEntry } from "../../serial/mod.ts";
+import { type Board, sha256Hex, type TreeEntry, type WriteEntry } from "../../serial/mod.ts";
 import type { Release } from "../release/mod.ts";
 import type { Glance } from "./inspect.ts";
-import { encodeJournal, journalSha256 } from "./journal.ts";
+import { encodeJournal } from "./journal.ts";
 import {
   JOURNAL,
   JOURNAL_DRAFT,
@@ -19,7 +19,7 @@ import {
   stagedPath,
   TRANSACTION_DIRECTORY,
 } from "./paths_on_board.ts";
-import type { Operation, Plan } from "./plan.ts";
+import type { Plan } from "./plan.ts";
 
 export interface StageOptions {
   readonly signal: AbortSignal;
@@ -27,7 +27,8 @@ export interface StageOptions {
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
 }
 
-interface StagedFile {
+/** One file on its way to its staged name. */
+export interface StagedFile {
   readonly entry: WriteEntry;
   readonly sha256: string;
 }
@@ -35,19 +36,20 @@ interface StagedFile {
 /** A line that flips bits gets this many chances to carry a file whole. */
 const ATTEMPTS = 4;
 
-/**
- * Stages all of the plan's files and writes the journal; afterwards the commit needs nothing more
- * from the gateway.
- *
- * @throws {UotaError} `no_space` before anything was written, `verification_failed`
- */
-export async function stage(
+/** What staging a plan needs, and what an earlier attempt has staged of it already. */
+export interface Staging {
+  readonly files: readonly StagedFile[];
+  readonly missing: readonly StagedFile[];
+  readonly journal: Uint8Array<ArrayBuffer>;
+}
+
+/** Looks at what is staged already, and removes what belongs to no or to another plan. */
+export async function prepareStaging(
   board: Board,
-  seen: Glance,
-  plan: Plan,
-  release: Release,
-  options: StageOptions,
-): Promise<void> {
+  seen: Pick<Glance, "leftOvers">,
+  options: { readonly plan: Plan; readonly release: Release; readonly signal: AbortSignal },
+): Promise<Staging> {
+  const { plan, release } = options;
   const files = plan.operations.flatMap((operation, index): StagedFile[] =>
     operation.kind === "put"
       ? [{
@@ -56,18 +58,27 @@ export async function stage(
       }]
       : []
   );
-  let missing: readonly StagedFile[] = files;
-  if (seen.leftOvers) {
-    await removeLeftOvers(board, files, options);
-    missing = await withoutRightOnes(board, files, options);
-  }
   const journal = encodeJournal(plan, release);
-  await requireSpace(board, missing, journal.byteLength, plan.operations, release, options);
-  await board.makeDirectories([TRANSACTION_DIRECTORY, NEW_DIRECTORY, OLD_DIRECTORY], options);
+  if (!seen.leftOvers) return { files, missing: files, journal };
+  await removeLeftOvers(board, files, options);
+  return { files, missing: await withoutRightOnes(board, files, options), journal };
+}
 
-  const totalBytes = plan.putBytes;
-  const missingBytes = missing.reduce((sum, { entry }) => sum + entry.content.byteLength, 0);
-  let doneBytes = totalBytes - missingBytes;
+/**
+ * Stages what is missing and writes the journal; afterwards the commit needs nothing more from the
+ * gateway.
+ *
+ * @throws {UotaError} `no_space`, `verification_failed`
+ */
+export async function stage(
+  board: Board,
+  staging: Staging,
+  options: StageOptions,
+): Promise<void> {
+  const { files, missing, journal } = staging;
+  await board.makeDirectories([TRANSACTION_DIRECTORY, NEW_DIRECTORY, OLD_DIRECTORY], options);
+  const totalBytes = bytesOf(files);
+  let doneBytes = totalBytes - bytesOf(missing);
   options.onProgress?.(doneBytes, totalBytes);
   const onProgress = (bytes: number) => {
     doneBytes = Math.min(doneBytes + bytes, totalBytes);
@@ -76,10 +87,14 @@ export async function stage(
   await writeVerified(board, missing, { signal: options.signal, onProgress });
   await writeVerified(
     board,
-    [{ entry: { path: JOURNAL_DRAFT, content: journal }, sha256: journalSha256(journal) }],
+    [{ entry: { path: JOURNAL_DRAFT, content: journal }, sha256: sha256Hex(journal) }],
     { signal: options.signal },
   );
   await board.rename(JOURNAL_DRAFT, JOURNAL, options);
+}
+
+function bytesOf(files: readonly StagedFile[]): number {
+  return files.reduce((sum, { entry }) => sum + entry.content.byteLength - (entry.offset ?? 0), 0);
 }
 
 async function writeVerified(
@@ -101,15 +116,20 @@ async function writeVerified(
   }
 }
 
+/** The files whose content is not right yet, those that are there in part with how much of them is. */
 async function withoutRightOnes(
   board: Board,
   files: readonly StagedFile[],
   options: { readonly signal: AbortSignal },
 ): Promise<readonly StagedFile[]> {
   const states = await board.describe(files.map(({ entry }) => entry.path), options);
-  return files.filter(({ sha256 }, index) => {
+  return files.flatMap(({ entry: { path, content }, sha256 }, index) => {
     const state = states[index];
-    return state?.kind !== "file" || state.sha256 !== sha256;
+    if (state?.kind === "file" && state.sha256 === sha256) return [];
+    const there = state?.kind === "file" ? state.sizeBytes : 0;
+    const isBeginning = state?.kind === "file" && there < content.byteLength &&
+      sha256Hex(content.subarray(0, there)) === state.sha256;
+    return [{ entry: { path, content, offset: isBeginning ? there : 0 }, sha256 }];
   });
 }
 
@@ -135,34 +155,3 @@ async function removeLeftOvers(
   const outermost = stray.filter((path) => !stray.some((other) => path.startsWith(`${other}/`)));
   for (const path of outermost) await board.removeTree(path, options);
 }
-
-/** Blocks for each file's content and, at worst, one for each directory or entry that is made. */
-async function requireSpace(
-  board: Board,
-  missing: readonly StagedFile[],
-  journalBytes: number,
-  operations: readonly Operation[],
-  release: Release,
-  options: { readonly signal: AbortSignal },
-): Promise<void> {
-  const space = await board.space(options);
-  if (!space) return;
-  const { blockBytes, freeBlocks } = space;
-  const blocksOf = (bytes: number) => Math.ceil(bytes / blockBytes);
-  const made = operations.filter(({ kind }) => kind === "make_directory").length;
-  const needed = missing.reduce((sum, { entry }) => sum + blocksOf(entry.content.byteLength), 0) +
-    blocksOf(journalBytes) + made + TRANSACTION_DIRECTORIES;
-  const additional = blocksOf(release.additionalFreeKb * 1024);
-  if (freeBlocks >= needed + additional) return;
-  const kb = (blocks: number) => Math.ceil(blocks * blockBytes / 1024);
-  const extra = additional > 0 ? ` and ${kb(additional)} kB that the release asks for besides` : "";
-  throw new UotaError(
-    "no_space",
-    `The board on ${board.path} has ${kb(freeBlocks)} kB free; the release needs ${
-      kb(needed)
-    } kB ` +
-      `for new files beside the old ones${extra}; nothing was changed. Free space on the board, or publish a smaller release`,
-  );
-}
-
-const TRANSACTION_DIRECTORIES = 3;

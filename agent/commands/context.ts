@@ -41,6 +41,9 @@ export class CommandContext {
     return loadConfig(configPath(this.#flags.config, this.#env), { env: this.#env });
   }
 
+  /** Says something on stderr that is no result. */
+  readonly warn = (line: string): void => this.#terminal.err(`uota: ${line}\n`);
+
   /** Shows on stderr what is going on, until it is disposed of. */
   showProgress(): Progress {
     return showProgress(this.#terminal, {

@@ -10,10 +10,12 @@ import { EXIT, type ExitCode } from "../exit_code.ts";
 import { runBoards } from "./boards.ts";
 import { CommandContext, type GlobalFlags, type Surroundings } from "./context.ts";
 import { runDemoCommand } from "./demo.ts";
+import { runHistory, runStatus } from "./records.ts";
+import { runRollback } from "./rollback.ts";
 import { runUpdate } from "./update.ts";
 
 /** Commands of INTERFACE.md that this version does not have. They must not look like typing errors. */
-const NOT_BUILT = ["status", "history", "rollback", "daemon", "release", "doctor"];
+const NOT_BUILT = ["daemon", "release", "doctor"];
 
 /**
  * Runs the command that the arguments name.
@@ -156,6 +158,37 @@ function buildProgram(surroundings: Surroundings, done: (code: ExitCode) => void
       ),
     )
     .action(async () => done(await runBoards(context())));
+
+  program.command("status")
+    .description("What the gateway knows of each board: version, last outcome and when.")
+    .addHelpText("after", example(["uota status", "touches no board"]))
+    .action(async () => done(await runStatus(context())));
+
+  program.command("history")
+    .description("Past attempts, newest first, with their reasons.")
+    .option("--board <selector...>", "boards to show (default: all)")
+    .addHelpText(
+      "after",
+      SELECTOR_HELP + example(["uota history --board greenhouse-1", "what happened to it"]),
+    )
+    .action(async (flags: Pick<CheckFlags, "board">) =>
+      done(await runHistory(flags.board ?? [], context()))
+    );
+
+  withSelection(program.command("rollback"), "boards to bring back (required)")
+    .description("Bring boards back to the release before.")
+    .addHelpText(
+      "after",
+      SELECTOR_HELP + example(
+        ["uota rollback --board greenhouse-1", "the release that it leaves does not come back"],
+      ),
+    )
+    .action(async (flags: CheckFlags) => {
+      if (flags.board === undefined) {
+        throw new UotaError("usage", "rollback needs --board SELECTOR");
+      }
+      done(await runRollback({ selectors: flags.board, jobs: flags.jobs ?? null }, context()));
+    });
 
   program.command("demo")
     .description("Update an emulated board from a release server, both on this machine.")

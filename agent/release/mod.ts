@@ -21,6 +21,7 @@ export {
   RESERVED_DIRECTORY,
 } from "./paths.ts";
 export { parsePin, type Pin } from "./pin.ts";
+export { ArchiveCache } from "./cache.ts";
 export { baseUrl, type Limits, type SourceOptions, type Timeouts } from "./source.ts";
 export { type ConfigBlame, parseUotaConfig, type UotaConfig } from "./uota_cfg.ts";
 export {

@@ -6,6 +6,7 @@
  */
 
 import { messageOf, UotaError } from "../../errors/mod.ts";
+import type { ArchiveCache } from "./cache.ts";
 import { cancelled } from "./cancelled.ts";
 import { download, type Validators } from "./download.ts";
 import { type Notice, parseNotice } from "./notice.ts";
@@ -17,6 +18,12 @@ import { type Release, requireHash, verifyArchive } from "./verify.ts";
 export interface Cancellable {
   /** Ends the waiting with `cancelled`. */
   readonly signal: AbortSignal;
+}
+
+/** What it takes to obtain an archive. */
+export interface Obtaining extends Cancellable {
+  /** Where verified archives are kept; without it, each is downloaded anew. */
+  readonly archives?: ArchiveCache | undefined;
 }
 
 /** What a poll takes: the validators of the poll before make `not_modified` possible. */
@@ -76,17 +83,22 @@ export async function pollNotice(source: SourceOptions, options: PollOptions): P
 export async function obtainRelease(
   source: SourceOptions,
   notice: Notice,
-  { signal }: Cancellable,
+  { signal, archives }: Obtaining,
 ): Promise<Release> {
   const { require, limits } = source;
   requireHash(notice, require);
+  const isPinned = parsePin(source.pubkeyHash) !== null;
+  const claims = { notice, require, isPinned, limits, signal };
+  const kept = notice.sha256 === null ? null : await archives?.get(notice.sha256) ?? null;
+  if (kept !== null) return await verifyArchive(kept, claims);
   const maxBytes = limits?.archiveBytes ?? DEFAULT_ARCHIVE_BYTES;
   const answer = await download(source, notice.archive, { maxBytes, signal });
   if (answer.status === "not_modified") {
     throw new UotaError("internal", "An archive was unmodified");
   }
-  const isPinned = parsePin(source.pubkeyHash) !== null;
-  return await verifyArchive(answer.body, { notice, require, isPinned, limits, signal });
+  const release = await verifyArchive(answer.body, claims);
+  await archives?.put(release.sha256, answer.body);
+  return release;
 }
 
 /**
@@ -95,16 +107,21 @@ export async function obtainRelease(
  *
  * @throws {UotaError} `usage` where the file cannot be read, `too_large`, and as `verifyArchive`.
  */
-export async function releaseFromFile(path: string, { signal }: Cancellable): Promise<Release> {
+export async function releaseFromFile(
+  path: string,
+  { signal, archives }: Obtaining,
+): Promise<Release> {
   const name = path.slice(path.lastIndexOf("/") + 1);
   const archive = await readArchive(path, signal);
-  return await verifyArchive(archive, {
+  const release = await verifyArchive(archive, {
     notice: null,
     name,
     require: "none",
     isPinned: false,
     signal,
   });
+  await archives?.put(release.sha256, archive);
+  return release;
 }
 
 async function readArchive(path: string, signal: AbortSignal): Promise<Uint8Array> {

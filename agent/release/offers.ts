@@ -4,22 +4,21 @@
  */
 import type { SourceConfig } from "../../config/mod.ts";
 import { UotaError } from "../../errors/mod.ts";
-import { fetchNotice, obtainRelease, releaseFromFile } from "./obtain.ts";
+import { fetchNotice, type Obtaining, obtainRelease, releaseFromFile } from "./obtain.ts";
 import type { Release } from "./verify.ts";
 
 export type Offer =
   | { readonly kind: "release"; readonly release: Release }
   | { readonly kind: "refused"; readonly error: UotaError };
 
-export interface OfferOptions {
-  readonly signal: AbortSignal;
-}
+export type OfferOptions = Obtaining;
 
 /** What a source offers now. @throws the signal's reason */
-export async function readOffer(source: SourceConfig, { signal }: OfferOptions): Promise<Offer> {
+export async function readOffer(source: SourceConfig, options: OfferOptions): Promise<Offer> {
+  const { signal } = options;
   try {
     const notice = await fetchNotice(source, { signal });
-    return { kind: "release", release: await obtainRelease(source, notice, { signal }) };
+    return { kind: "release", release: await obtainRelease(source, notice, options) };
   } catch (error) {
     if (!(error instanceof UotaError) || signal.aborted) throw error;
     return { kind: "refused", error };

@@ -4,6 +4,7 @@
  */
 import type { UotaError } from "../../errors/mod.ts";
 import type { Outcome } from "../board/outcome.ts";
+import type { AttemptRecord, BoardStatus } from "../fleet/store.ts";
 import type { AttachedBoard } from "../survey.ts";
 import type { UpdateReport } from "../update.ts";
 
@@ -55,6 +56,53 @@ export function boardsJson(boards: readonly AttachedBoard[]): string {
     free_bytes: board.freeBytes,
     reason: reason && { code: reason.code, message: reason.message },
   })));
+}
+
+/** `status --json`. */
+export function statusJson(boards: readonly BoardStatus[]): string {
+  return document(boards.map((board) => ({
+    name: board.name,
+    uid: board.uid,
+    port: board.port,
+    version: board.version,
+    outcome: board.outcome,
+    reason: recordedReason(board),
+    at: board.at,
+    seen_at: board.seen_at,
+  })));
+}
+
+/** `history --json`, newest first. */
+export function historyJson(attempts: readonly AttemptRecord[]): string {
+  return document(attempts.map((attempt) => ({
+    name: attempt.name,
+    uid: attempt.uid,
+    port: attempt.port,
+    outcome: attempt.outcome,
+    from: attempt.from_version,
+    to: attempt.to_version,
+    reason: recordedReason(attempt),
+    strategy: attempt.strategy,
+    files: {
+      written: attempt.written,
+      unchanged: attempt.unchanged,
+      deleted: attempt.deleted,
+      excluded: attempt.excluded,
+    },
+    bytes_on_wire: attempt.bytes_on_wire,
+    seconds: Math.round(attempt.seconds * 1000) / 1000,
+    started_at: attempt.started_at,
+    ended_at: attempt.ended_at,
+    steps: attempt.steps,
+    clean_up: attempt.cleanUp,
+  })));
+}
+
+function recordedReason(
+  record: { readonly reason_code: string | null; readonly reason_message: string | null },
+) {
+  if (record.reason_code === null) return null;
+  return { code: record.reason_code, message: record.reason_message ?? "" };
 }
 
 /** What any command prints with `--json` where it fails as a whole. */

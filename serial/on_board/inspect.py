@@ -21,6 +21,7 @@ def digest(path):
             if not n:
                 break
             h.update(m[:n])
+            feed()
     return hexlify(h.digest()).decode()
 def describe(directory, names, hashes):
     for name in names:

@@ -1,30 +1,25 @@
-# What this board is and can do, one framed "name<TAB>value" a fact.
-# Runs on every MicroPython since 1.9: no f-strings, no binascii, modules under old or new names.
+# What this board is and can do, one reply "name<TAB>value" a fact. Needs reply.py.
+# Runs on every MicroPython since 1.9: no f-strings, no binascii. Only plain statements and functions
+# at the top level, so that it can be sent in pieces.
 import sys, gc
-try:
-    import os
-except ImportError:
-    import uos as os
-def fact(name, value):
-    print("\x1e" + name + "\t" + str(value) + "\x1f")
 def has(module, name):
     try:
         return int(hasattr(__import__(module), name))
     except ImportError:
         return 0
-fact("implementation", sys.implementation[0])
-fact("version", ".".join([str(n) for n in sys.implementation[1][:3]]))
-fact("platform", sys.platform)
-try:
-    fact("machine", os.uname()[4])
-except AttributeError:
-    pass
-try:
-    import machine
-    fact("uid", "".join(["%02x" % b for b in machine.unique_id()]))
-except (ImportError, AttributeError):
-    pass
-if hasattr(os, "getcwd"):
+def find(*names):
+    for name in names:
+        try:
+            return __import__(name)
+        except ImportError:
+            pass
+def about_machine():
+    if hasattr(os, "uname"):
+        reply("machine", os.uname()[4])
+    if has("machine", "unique_id"):
+        reply("uid", "".join(["%02x" % b for b in find("machine").unique_id()]))
+    reply("hard_reset", has("machine", "reset"))
+def about_root():
     # Where the file system is mounted in which main.py is looked up: "/" mostly; where nothing is
     # mounted there "/flash" or "/sd" (stm32), "/flash" or "/sdcard" (mimxrt). A boot.py that went
     # to a directory of the same file system is not followed.
@@ -37,11 +32,17 @@ if hasattr(os, "getcwd"):
                 root = "/flash"
         elif os.statvfs(root) == whole:
             root = "/"
-    fact("root", root)
-fact("hard_reset", has("machine", "reset"))
-fact("directories", int(hasattr(os, "mkdir") and hasattr(os, "stat")))
-fact("rename", int(hasattr(os, "rename")))
-fact("statvfs", int(hasattr(os, "statvfs")))
-fact("sha256", int(has("hashlib", "sha256") and has("binascii", "hexlify")))
+    reply("root", root)
+os = find("os", "uos")
+reply("implementation", sys.implementation[0])
+reply("version", ".".join([str(n) for n in sys.implementation[1][:3]]))
+reply("platform", sys.platform)
+about_machine()
+about_root() if hasattr(os, "getcwd") else None
+reply("directories", int(hasattr(os, "mkdir") and hasattr(os, "stat")))
+reply("rename", int(hasattr(os, "rename")))
+reply("statvfs", int(hasattr(os, "statvfs")))
+reply("sha256", int(has("hashlib", "sha256") and has("binascii", "hexlify")))
+del has, find, about_machine, about_root
 gc.collect()
-fact("free_heap", gc.mem_free())
+reply("free_heap", gc.mem_free())

@@ -10,9 +10,11 @@
 
 import { closeFdNow, createEventFd, writeFd } from "../../serial/libc.ts";
 import { ControlBlock } from "./control_block.ts";
+import type { Faults } from "./faults.ts";
 import type { FileTree } from "./file_tree.ts";
 import type { Flash } from "./flash.ts";
 import type { ProcessorReport, ProcessorStart } from "./interpreter_worker.ts";
+import type { FileSystemKind } from "./open_file.ts";
 import { pointLink, removeLink } from "./port_link.ts";
 import type { UartReport, UartStart } from "./uart_worker.ts";
 
@@ -29,8 +31,23 @@ export interface BoardSettings {
   readonly tree: FileTree;
   readonly heapBytes: number;
   readonly flashBytes: number;
+  readonly fileSystem: FileSystemKind;
   readonly uid: string;
   readonly usbDelayMs: number;
+}
+
+/** What a run tells the board whose it is. */
+export interface RunObserver {
+  /** The program reset the chip, or the watchdog did. */
+  readonly reset: (cause: number) => void;
+  /** Power has gone by itself. */
+  readonly powerLost: () => void;
+  /** The cable has gone by itself. */
+  readonly unplugged: () => void;
+  /** A thread waits for `Faults.release`. */
+  readonly held: () => void;
+  /** A message of the host has ended with this byte. */
+  readonly answer: (hostBytes: number) => void;
 }
 
 /** One stretch between power on and power off: the threads and what they share. */
@@ -44,7 +61,8 @@ export class BoardRun {
   readonly #flash: Flash;
   readonly #uart: Worker;
   readonly #processor: Worker;
-  readonly #onReset: (cause: number) => void;
+  readonly #faults: Faults;
+  readonly #observer: RunObserver;
   readonly #off = Promise.withResolvers<void>();
   readonly #uartEnded = Promise.withResolvers<void>();
   #changesReceived = 0;
@@ -56,14 +74,14 @@ export class BoardRun {
   constructor(options: {
     readonly settings: BoardSettings;
     readonly flash: Flash;
+    readonly faults: Faults;
     readonly resetCause: number;
-    readonly onReset: (cause: number) => void;
+    readonly observer: RunObserver;
   }) {
     this.#settings = options.settings;
     this.#flash = options.flash;
-    this.#onReset = options.onReset;
-    this.#control.cableIn = true;
-    this.#control.limitChanges(-1);
+    this.#faults = options.faults;
+    this.#observer = options.observer;
     this.#uart = new Worker(new URL("./uart_worker.ts", import.meta.url), { type: "module" });
     this.#processor = new Worker(new URL("./interpreter_worker.ts", import.meta.url), {
       type: "module",
@@ -72,15 +90,18 @@ export class BoardRun {
     let linked = Promise.resolve();
     this.#uart.onmessage = ({ data }: MessageEvent<UartReport>) => {
       linked = linked.then(() => this.#heardUart(data));
+      linked.catch((error) => this.#portChange.reject(error));
     };
     this.#processor.onmessage = ({ data }: MessageEvent<ProcessorReport>) => this.#heard(data);
     this.#uart.onerror = (event) => this.#portChange.reject(new Error(event.message));
     this.#processor.onerror = (event) => this.#portChange.reject(new Error(event.message));
     const start: ProcessorStart = {
       control: this.#control.buffer,
+      faults: this.#faults.buffer,
       epochMs: this.#control.epochMs,
       wakeFd: this.#wakeFd,
       flashBytes: this.#flash.sizeBytes,
+      fileSystem: this.#settings.fileSystem,
       files: this.#flash.snapshot(),
       heapBytes: this.#settings.heapBytes,
       uid: this.#settings.uid,
@@ -90,9 +111,9 @@ export class BoardRun {
     this.#processor.postMessage(start);
   }
 
-  /** Waits for the port. */
+  /** Waits for the port, where there is a cable. */
   async ready(): Promise<void> {
-    while (this.#portTarget === null) await this.#portChange.promise;
+    while (this.#portTarget === null && this.#faults.cableIn) await this.#portChange.promise;
   }
 
   /** Waits until every change that the interpreter has made by now is in the flash here. */
@@ -102,14 +123,8 @@ export class BoardRun {
     }
   }
 
-  /** Limits the changes that the power lasts for, and waits until it has gone. */
-  async powerLost(changes: number): Promise<void> {
-    this.#control.limitChanges(changes);
-    await this.#off.promise;
-  }
-
   async setCable(cableIn: boolean): Promise<void> {
-    this.#control.cableIn = cableIn;
+    this.#faults.cableIn = cableIn;
     this.#wakeUart();
     while ((this.#portTarget !== null) !== cableIn) await this.#portChange.promise;
   }
@@ -117,6 +132,7 @@ export class BoardRun {
   async end(): Promise<void> {
     this.#stopWatchdog();
     this.#control.stop();
+    this.#faults.release();
     this.#wakeUart();
     const grace = Promise.withResolvers<void>();
     const timer = setTimeout(grace.resolve, POWER_OFF_GRACE_MS);
@@ -134,6 +150,8 @@ export class BoardRun {
   }
 
   async #heardUart(report: UartReport): Promise<void> {
+    if (report.kind === "held") return this.#observer.held();
+    if (report.kind === "unplugged") return this.#observer.unplugged();
     const before = this.#portTarget;
     if (report.port !== null) await pointLink(this.#settings.link, report.port);
     else if (before !== null) await removeLink(this.#settings.link, before);
@@ -148,6 +166,7 @@ export class BoardRun {
       case "memory": {
         const start: UartStart = {
           control: this.#control.buffer,
+          faults: this.#faults.buffer,
           epochMs: this.#control.epochMs,
           memory: report.memory,
           wakeFd: this.#wakeFd,
@@ -163,8 +182,17 @@ export class BoardRun {
         this.#changesReceived++;
         for (const resolve of this.#waitingForChanges.splice(0)) resolve();
         return;
+      case "answer":
+        this.#observer.answer(report.hostBytes);
+        return;
+      case "held":
+        this.#observer.held();
+        return;
+      case "power_lost":
+        this.#observer.powerLost();
+        return;
       case "reset":
-        this.#onReset(RESET_CAUSE.hardReset);
+        this.#observer.reset(RESET_CAUSE.hardReset);
         return;
       case "watchdog":
         this.#startWatchdog(report.timeoutMs);
@@ -184,7 +212,7 @@ export class BoardRun {
     this.#stopWatchdog();
     const check = () => {
       const unfedMs = Date.now() - this.#control.epochMs - this.#control.watchdogFedMs;
-      if (unfedMs >= timeoutMs) this.#onReset(RESET_CAUSE.watchdog);
+      if (unfedMs >= timeoutMs) this.#observer.reset(RESET_CAUSE.watchdog);
       else this.#watchdog = setTimeout(check, timeoutMs - unfedMs);
     };
     check();

@@ -17,6 +17,8 @@ export class PowerOff extends Error {
 }
 
 const TRANSMIT_TIMEOUT_MS = 500;
+/** Raw-paste's flow control (shared/runtime/pyexec.c), to which a host that is sending need not listen. */
+const ANOTHER_WINDOW = 0x01;
 
 export class Console {
   readonly #control: ControlBlock;
@@ -24,6 +26,9 @@ export class Console {
   #hostStalled = false;
   /** Where output goes instead of the line, while the firmware's start is arranged. */
   divert: ((bytes: Uint8Array<ArrayBuffer>) => void) | null = null;
+
+  /** Called when something is said to the host, other than that another window is open. */
+  whenAnswering: () => void = () => {};
 
   /** Called whenever waiting for a byte was disturbed; what it throws ends the wait. */
   whileWaiting: () => void = () => {};
@@ -85,6 +90,7 @@ export class Console {
   write(bytes: Uint8Array<ArrayBuffer>): void {
     this.checkPower();
     if (this.divert !== null) return this.divert(bytes);
+    if (bytes.length !== 1 || bytes[0] !== ANOTHER_WINDOW) this.whenAnswering();
     let rest = bytes;
     while (rest.length > 0 && this.#control.hostAttached) {
       const count = this.#control.withMaster((fd) => {

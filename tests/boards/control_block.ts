@@ -28,12 +28,8 @@ const WORD = {
   ringFull: 7,
   /** How many changes of the flash were sent to the harness. */
   changesSent: 8,
-  /** 0 when the cable is to be pulled out. */
-  cable: 9,
   /** Milliseconds since `epochMs` of the watchdog's last feed. */
-  watchdogFed: 10,
-  /** How many more changes of the flash the power lasts for, or -1. */
-  changesLeft: 11,
+  watchdogFed: 9,
 } as const;
 
 export class ControlBlock {
@@ -64,13 +60,6 @@ export class ControlBlock {
     this.#set("hostAttached", attached ? 1 : 0);
   }
 
-  get cableIn(): boolean {
-    return this.#get("cable") === 1;
-  }
-  set cableIn(cableIn: boolean) {
-    this.#set("cable", cableIn ? 1 : 0);
-  }
-
   get stopped(): boolean {
     return this.#get("stop") === 1;
   }
@@ -84,19 +73,6 @@ export class ControlBlock {
   }
   countChange(): void {
     Atomics.add(this.#words, WORD.changesSent, 1);
-  }
-
-  /** Lets the power go when another `changes` changes of the flash have been made. */
-  limitChanges(changes: number): void {
-    this.#set("changesLeft", changes);
-  }
-
-  /** The interpreter's side: takes one from what is left; `false` when nothing was. */
-  spendChange(): boolean {
-    const left = this.#get("changesLeft");
-    if (left === 0) return false;
-    if (left > 0) this.#set("changesLeft", left - 1);
-    return true;
   }
 
   get watchdogFedMs(): number {

@@ -13,7 +13,8 @@ import type { Flash } from "./flash.ts";
 import machineSource from "./firmware/machine.py" with { type: "text" };
 import startSource from "./firmware/start.py" with { type: "text" };
 import { FORCED_EXIT, type Interpreter, type InterpreterLoader } from "./micropython_module.ts";
-import { Syscalls } from "./syscalls.ts";
+import type { FileSystemKind } from "./open_file.ts";
+import { type HostFunction, Syscalls } from "./syscalls.ts";
 import { Traps } from "./traps.ts";
 import { ADDRESS, BINARY_FD, HEAP_AREA, pagesFor } from "./wasm_image.ts";
 
@@ -32,6 +33,7 @@ const RAW_REPL = 1;
 export class Firmware {
   readonly #loader: InterpreterLoader;
   readonly #flash: Flash;
+  readonly #fileSystem: FileSystemKind;
   readonly #console: Console;
   readonly #services: BoardServices;
   readonly #heapBytes: number;
@@ -39,6 +41,7 @@ export class Firmware {
 
   constructor(options: {
     readonly flash: Flash;
+    readonly fileSystem: FileSystemKind;
     readonly console: Console;
     readonly services: BoardServices;
     readonly heapBytes: number;
@@ -46,6 +49,7 @@ export class Firmware {
   }) {
     this.#loader = options.loader;
     this.#flash = options.flash;
+    this.#fileSystem = options.fileSystem;
     this.#console = options.console;
     this.#services = options.services;
     this.#heapBytes = options.heapBytes;
@@ -61,21 +65,27 @@ export class Firmware {
   async run(compiled: (module: WebAssembly.Module) => void): Promise<never> {
     let raw = false;
     for (;;) {
-      const interpreter = await this.#start();
+      const syscalls = this.#syscalls();
+      const interpreter = await this.#start(syscalls.functions());
       if (this.#loader.compiled !== null) compiled(this.#loader.compiled);
       raw = this.#serve(interpreter, raw);
       this.#print("MPY: soft reboot\r\n");
+      syscalls.closeAll();
     }
   }
 
-  async #start(): Promise<Interpreter> {
-    new Uint8Array(this.memory.buffer).fill(0);
-    const syscalls = new Syscalls({
+  #syscalls(): Syscalls {
+    return new Syscalls({
       flash: this.#flash,
+      fileSystem: this.#fileSystem,
       console: this.#console,
       memory: this.memory,
       frozen: new Map([["/lib/machine.py", new TextEncoder().encode(machineSource)]]),
-    }).functions();
+    });
+  }
+
+  async #start(syscalls: Record<string, HostFunction>): Promise<Interpreter> {
+    new Uint8Array(this.memory.buffer).fill(0);
     const collector = new Collector(this.memory);
     const traps = new Traps({ console: this.#console, memory: this.memory, collector });
     const read = syscalls["fd_read"];

@@ -5,9 +5,8 @@
  *
  * INVARIANTS
  * - Every change of the tree goes through {@linkcode Flash.apply}, one {@linkcode FlashChange} at a
- *   time; applying the same changes in order to an equal tree gives an equal tree. What a file
- *   system does differently (what counts at close, what a rename does to its target) and where
- *   power may be cut is therefore decided in this one place.
+ *   time; applying the same changes in order to an equal tree gives an equal tree. So power can be
+ *   cut between any two of them; which ones a file operation is made of, `open_file.ts` decides.
  * - A file occupies whole blocks, a directory one; a change that does not fit leaves all as it was.
  */
 
@@ -16,6 +15,14 @@ import { FlashError } from "./errno.ts";
 /** One change of the tree: the unit in which power can be cut. Paths are absolute. */
 export type FlashChange =
   | { readonly op: "write"; readonly path: string; readonly at: number; readonly bytes: Uint8Array }
+  /** As write, but behind its end a file does not grow: FAT writes clusters before the size. */
+  | { readonly op: "fill"; readonly path: string; readonly at: number; readonly bytes: Uint8Array }
+  /** Makes what was filled in part of the file. */
+  | { readonly op: "extend"; readonly path: string; readonly sizeBytes: number }
+  /** Exchanges the whole content at once. */
+  | { readonly op: "replace"; readonly path: string; readonly bytes: Uint8Array }
+  /** Writes blocks that no directory names yet, `blocks` of them by now: no file changes. */
+  | { readonly op: "spill"; readonly path: string; readonly blocks: number }
   | { readonly op: "truncate"; readonly path: string; readonly sizeBytes: number }
   | { readonly op: "create"; readonly path: string }
   | { readonly op: "mkdir"; readonly path: string }
@@ -154,6 +161,19 @@ export class Flash {
       case "write":
         this.#write(this.#file(change.path), change.at, change.bytes);
         break;
+      case "fill":
+        this.#fill(this.#file(change.path), change.at, change.bytes);
+        break;
+      case "spill":
+        if (change.blocks > this.freeBlocks) throw new FlashError("ENOSPC");
+        break;
+      case "replace": {
+        const file = this.#file(change.path);
+        this.#resize(file, change.bytes.length);
+        file.content.set(change.bytes);
+        break;
+      }
+      case "extend":
       case "truncate":
         this.#resize(this.#file(change.path), change.sizeBytes);
         break;
@@ -252,6 +272,18 @@ export class Flash {
     if (end > file.sizeBytes) this.#resize(file, end);
     file.content.set(bytes, at);
     file.modifiedMs = Date.now();
+  }
+
+  #fill(file: FlashFile, at: number, bytes: Uint8Array): void {
+    const end = at + bytes.length;
+    const more = blocksOf(end) - blocksOf(file.sizeBytes);
+    if (more > this.freeBlocks) throw new FlashError("ENOSPC");
+    if (end > file.content.length) {
+      const grown = new Uint8Array(Math.max(end, file.content.length * 2));
+      grown.set(file.content);
+      file.content = grown;
+    }
+    file.content.set(bytes, at);
   }
 
   #rename(path: string, to: string): void {

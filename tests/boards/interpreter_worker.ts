@@ -5,16 +5,20 @@
 
 import { Console, PowerOff } from "./console.ts";
 import { ControlBlock } from "./control_block.ts";
+import { Faults } from "./faults.ts";
 import { Firmware } from "./firmware.ts";
 import { InterpreterLoader } from "./micropython_module.ts";
 import { Flash, type FlashChange } from "./flash.ts";
+import type { FileSystemKind } from "./open_file.ts";
 
 /** What the harness hands over to switch the board on. */
 export interface ProcessorStart {
   readonly control: SharedArrayBuffer;
+  readonly faults: SharedArrayBuffer;
   readonly epochMs: number;
   readonly wakeFd: number;
   readonly flashBytes: number;
+  readonly fileSystem: FileSystemKind;
   readonly files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
   readonly heapBytes: number;
   readonly uid: string;
@@ -28,6 +32,12 @@ export type ProcessorReport =
   | { readonly kind: "memory"; readonly memory: SharedArrayBuffer }
   | { readonly kind: "compiled"; readonly compiled: WebAssembly.Module }
   | { readonly kind: "change"; readonly change: FlashChange }
+  /** A host's message is being answered, `hostBytes` after the first byte of all. */
+  | { readonly kind: "answer"; readonly hostBytes: number }
+  /** The change has been reached at which the thread is to be held. */
+  | { readonly kind: "held" }
+  /** The change has been reached at which power goes. */
+  | { readonly kind: "power_lost" }
   | { readonly kind: "reset" }
   | { readonly kind: "watchdog"; readonly timeoutMs: number }
   | { readonly kind: "off" }
@@ -42,27 +52,45 @@ declare const self: {
 
 async function run(start: ProcessorStart): Promise<void> {
   const control = new ControlBlock(start.epochMs, start.control);
+  const faults = new Faults(start.faults);
+  const losePower = () => {
+    self.postMessage({ kind: "power_lost" });
+    control.stop();
+    throw new PowerOff();
+  };
   let restoring = true;
   const flash = new Flash(start.flashBytes, {
     before: () => {
       if (restoring) return;
-      if (!control.spendChange()) control.stop();
       if (control.stopped) throw new PowerOff();
+      if (faults.losesPowerNow()) losePower();
     },
     after: (change) => {
       if (restoring) return;
       self.postMessage({ kind: "change", change });
       // After the message, so that whoever saw the count finds the message on its way.
       control.countChange();
+      const stop = faults.countChange();
+      if (stop === "power") losePower();
+      if (stop === "hold") faults.hold(() => self.postMessage({ kind: "held" }));
     },
   });
   flash.restore(start.files);
   restoring = false;
   const loader = new InterpreterLoader(start.compiled);
+  const console = new Console(control, start.wakeFd);
+  let answeredBytes = faults.hostBytes;
+  console.whenAnswering = () => {
+    const { hostBytes } = faults;
+    if (hostBytes === answeredBytes) return;
+    answeredBytes = hostBytes;
+    self.postMessage({ kind: "answer", hostBytes });
+  };
   const firmware = new Firmware({
     flash,
+    fileSystem: start.fileSystem,
     loader,
-    console: new Console(control, start.wakeFd),
+    console,
     heapBytes: start.heapBytes,
     services: {
       uid: start.uid,

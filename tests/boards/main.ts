@@ -7,11 +7,13 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { resolve } from "node:path";
 import { readTree, writeTree } from "./file_tree.ts";
 import { startMicrobit } from "./microbit.ts";
+import { FILE_SYSTEM_KINDS, type FileSystemKind } from "./open_file.ts";
 import { startWasmBoard, type WasmBoardOptions } from "./wasm_board.ts";
 
 interface Flags {
   readonly kind: "wasm" | "microbit";
   readonly link: string;
+  readonly fs: FileSystemKind;
   readonly root?: string;
   readonly heap?: number;
   readonly flash?: number;
@@ -38,6 +40,10 @@ const flags = new Command("board")
   .option("--root <dir>", "the board's file system: read at the start, written at the end (wasm)")
   .option("--heap <bytes>", "size of Python's heap", wholeNumber)
   .option("--flash <bytes>", "size of the file system", wholeNumber)
+  .addOption(
+    new Option("--fs <kind>", "when what is written counts (wasm)").choices(FILE_SYSTEM_KINDS)
+      .default("write_through"),
+  )
   .option("--uid <hex>", "machine.unique_id()", hexadecimal)
   .option("--usb-delay <ms>", "how long the port is away after machine.reset()", wholeNumber)
   .parse()
@@ -53,9 +59,10 @@ else await runWasmBoard(flags);
 // Signal listeners would keep the process alive.
 Deno.exit(0);
 
-async function runWasmBoard({ link, root, heap, flash, uid, usbDelay }: Flags): Promise<void> {
+async function runWasmBoard({ link, fs, root, heap, flash, uid, usbDelay }: Flags): Promise<void> {
   const options: WasmBoardOptions = {
     link: resolve(link),
+    fileSystem: fs,
     ...(root === undefined ? {} : { root: resolve(root) }),
     ...(heap === undefined ? {} : { heapBytes: heap }),
     ...(flash === undefined ? {} : { flashBytes: flash }),

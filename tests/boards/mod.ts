@@ -4,6 +4,8 @@
  */
 
 export { startWasmBoard, type WasmBoard, type WasmBoardOptions } from "./wasm_board.ts";
+export type { Corruption, CorruptLine } from "./faults.ts";
+export { FILE_SYSTEM_KINDS, type FileSystemKind } from "./open_file.ts";
 export type { FileTree } from "./file_tree.ts";
 export {
   type Microbit,

@@ -12,6 +12,7 @@
 import type { Console } from "./console.ts";
 import { ERRNO, FlashError } from "./errno.ts";
 import { BINARY_FD } from "./wasm_image.ts";
+import { type FileSystemKind, type OpenFile, openFile, renameOn } from "./open_file.ts";
 import { BLOCK_BYTES, type Flash, type FlashNode, splitPath } from "./flash.ts";
 
 /** An imported function of the module: numbers in, a number out. */
@@ -19,13 +20,6 @@ export type HostFunction = (...args: number[]) => number;
 
 /** The files that the interpreter may import but nobody sees in a listing: its frozen modules. */
 export type FrozenFiles = ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
-
-interface OpenFile {
-  readonly node: FlashNode;
-  path: string;
-  at: number;
-  readonly append: boolean;
-}
 
 const O_CREAT = 0o100;
 const O_EXCL = 0o200;
@@ -45,6 +39,7 @@ const POLLOUT = 0x4;
 
 export class Syscalls {
   readonly #flash: Flash;
+  readonly #fileSystem: FileSystemKind;
   readonly #console: Console;
   readonly #frozen: FrozenFiles;
   readonly #memory: WebAssembly.Memory;
@@ -53,14 +48,23 @@ export class Syscalls {
 
   constructor(options: {
     readonly flash: Flash;
+    readonly fileSystem: FileSystemKind;
     readonly console: Console;
     readonly memory: WebAssembly.Memory;
     readonly frozen: FrozenFiles;
   }) {
     this.#flash = options.flash;
+    this.#fileSystem = options.fileSystem;
     this.#console = options.console;
     this.#memory = options.memory;
     this.#frozen = options.frozen;
+  }
+
+  /** Closes what the program left open, as the sweep of a chip's soft reset does. */
+  closeAll(): void {
+    const files = [...this.#open.values()];
+    this.#open.clear();
+    for (const file of files) file.sync();
   }
 
   /** The functions by the names under which the module imports them. */
@@ -94,7 +98,7 @@ export class Syscalls {
       __syscall_statfs64: negative((_path, _size, buffer) => this.#statfs(buffer)),
       __syscall_poll: negative((fds, count, timeout) => this.#poll(fds, count, timeout)),
       fd_close: wasi((fd) => this.#close(fd)),
-      fd_sync: wasi(() => 0),
+      fd_sync: wasi((fd) => this.#sync(fd)),
       fd_read: wasi((fd, vectors, count, result) => this.#read(fd, vectors, count, result)),
       fd_write: wasi((fd, vectors, count, result) => this.#write(fd, vectors, count, result)),
       // The offset is an i64, so it arrives as a bigint.
@@ -157,7 +161,7 @@ export class Syscalls {
   }
 
   #rename(path: string, to: string): number {
-    this.#flash.apply({ op: "rename", path, to });
+    renameOn(this.#fileSystem, this.#flash, { path, to });
     for (const file of this.#open.values()) {
       if (file.path === path || file.path.startsWith(`${path}/`)) {
         file.path = to + file.path.slice(path.length);
@@ -180,17 +184,29 @@ export class Syscalls {
     const writes = (flags & 0o3) !== 0;
     if (node.kind === "directory" && writes) throw new FlashError("EISDIR");
     if (node.kind === "file" && (flags & O_DIRECTORY) !== 0) throw new FlashError("ENOTDIR");
-    if ((flags & O_TRUNC) !== 0 && node.kind === "file" && node.sizeBytes > 0) {
-      this.#flash.apply({ op: "truncate", path, sizeBytes: 0 });
-    }
     let fd = FIRST_FILE_FD;
     while (this.#open.has(fd)) fd++;
-    this.#open.set(fd, { node, path, at: 0, append: (flags & O_APPEND) !== 0 });
+    const file = openFile(this.#fileSystem, {
+      flash: this.#flash,
+      node,
+      path,
+      append: (flags & O_APPEND) !== 0,
+      truncate: (flags & O_TRUNC) !== 0,
+    });
+    this.#open.set(fd, file);
     return fd;
   }
 
   #close(fd: number): number {
-    if (fd >= FIRST_FILE_FD && !this.#open.delete(fd)) throw new FlashError("EBADF");
+    if (fd < FIRST_FILE_FD) return 0;
+    const file = this.#file(fd);
+    this.#open.delete(fd);
+    file.sync();
+    return 0;
+  }
+
+  #sync(fd: number): number {
+    if (fd >= FIRST_FILE_FD) this.#file(fd).sync();
     return 0;
   }
 
@@ -280,7 +296,7 @@ export class Syscalls {
     for (const into of this.#vectors(vectors, count)) {
       const taken = fd === 0 || fd === BINARY_FD
         ? this.#readConsole(into, { some: total > 0, text: fd === 0 })
-        : this.#readFile(fd, into);
+        : this.#file(fd).read(into);
       total += taken;
       if (taken < into.length) break;
     }
@@ -300,44 +316,25 @@ export class Syscalls {
     return count;
   }
 
-  #readFile(fd: number, into: Uint8Array<ArrayBufferLike>): number {
-    const file = this.#file(fd);
-    if (file.node.kind === "directory") throw new FlashError("EISDIR");
-    const end = Math.min(file.node.sizeBytes, file.at + into.length);
-    const bytes = file.node.content.subarray(file.at, Math.max(end, file.at));
-    into.set(bytes);
-    file.at += bytes.length;
-    return bytes.length;
-  }
-
   #write(fd: number, vectors: number, count: number, result: number): number {
     let total = 0;
     for (const shared of this.#vectors(vectors, count)) {
       if (shared.length === 0) continue;
       const bytes = new Uint8Array(shared);
+      let count = bytes.length;
       if (fd === BINARY_FD) this.#console.write(bytes);
       else if (fd < FIRST_FILE_FD) this.#console.write(withCarriageReturns(bytes));
-      else this.#writeFile(this.#file(fd), bytes);
-      total += bytes.length;
+      else count = this.#file(fd).write(bytes);
+      total += count;
+      if (count < bytes.length) break;
     }
     this.#view.setUint32(result, total, true);
     return 0;
   }
 
-  #writeFile(file: OpenFile, bytes: Uint8Array): void {
-    if (file.node.kind === "directory") throw new FlashError("EISDIR");
-    if (file.node.inode === 0) throw new FlashError("EROFS");
-    // A file that was removed while open has no place to keep what is written.
-    if (this.#flash.find(file.path) !== file.node) throw new FlashError("EIO");
-    const at = file.append ? file.node.sizeBytes : file.at;
-    this.#flash.apply({ op: "write", path: file.path, at, bytes });
-    file.at = at + bytes.length;
-  }
-
   #seek(fd: number, offset: number, whence: number, result: number): number {
     const file = this.#file(fd);
-    const sizeBytes = file.node.kind === "file" ? file.node.sizeBytes : 0;
-    const at = offset + (whence === 1 ? file.at : whence === 2 ? sizeBytes : 0);
+    const at = offset + (whence === 1 ? file.at : whence === 2 ? file.sizeBytes : 0);
     if (at < 0) throw new FlashError("EINVAL");
     file.at = at;
     this.#view.setBigInt64(result, BigInt(at), true);

@@ -8,6 +8,7 @@
  * - The harness keeps no descriptor of the port's other side open, so that tools which look for the
  *   holder of a port find only hosts. (Between two hosts, for an instant, it cleans the port with
  *   one: a real tty is made anew for each opener, a pty remembers `TIOCEXCL` and unread bytes.)
+ * - The cable's faults happen in `#receive`, between the host and everything else.
  * - A byte that equals `mp_interrupt_char` becomes KeyboardInterrupt and is not queued; every other
  *   byte waits until somebody reads it (MicroPython's ports, e.g. ports/rp2/mphalport.c).
  */
@@ -35,57 +36,68 @@ import {
 } from "../../serial/libc.ts";
 import { encodeRawTermios } from "../../serial/termios.ts";
 import { ControlBlock } from "./control_block.ts";
+import { Faults } from "./faults.ts";
 import { ADDRESS } from "./wasm_image.ts";
 
 /** What the harness hands over to start the line. */
 export interface UartStart {
   readonly control: SharedArrayBuffer;
+  readonly faults: SharedArrayBuffer;
   readonly epochMs: number;
   readonly memory: SharedArrayBuffer;
   readonly wakeFd: number;
 }
 
-/** What the line tells the harness: the name of its present pty, or that it has none. */
-export type UartReport = { readonly port: string } | { readonly port: null };
+/** What the line tells the harness. */
+export type UartReport =
+  /** The name of its present pty, or that it has none. */
+  | { readonly kind: "port"; readonly port: string | null }
+  /** The byte has been taken after which the thread is held, or has pulled the cable. */
+  | { readonly kind: "held" }
+  | { readonly kind: "unplugged" };
 
 /** Discards what the board sent and nobody has read. */
 const TCIFLUSH = 0;
 
 class Uart {
   readonly #control: ControlBlock;
+  readonly #faults: Faults;
+  readonly #report: (report: UartReport) => void;
   readonly #memory: DataView<SharedArrayBuffer>;
   readonly #wakeFd: number;
   readonly #buffer = new Uint8Array(512);
 
-  constructor(start: UartStart) {
+  constructor(start: UartStart, report: (report: UartReport) => void) {
+    this.#report = report;
+    this.#faults = new Faults(start.faults);
     this.#control = new ControlBlock(start.epochMs, start.control);
     this.#memory = new DataView(start.memory);
     this.#wakeFd = start.wakeFd;
   }
 
-  run(report: (message: UartReport) => void): void {
+  run(): void {
     while (!this.#control.stopped) {
-      if (!this.#control.cableIn) {
+      if (!this.#faults.cableIn) {
         this.#wait([]);
         continue;
       }
-      this.#connect(report);
-      report({ port: null });
+      this.#connect();
+      this.#report({ kind: "port", port: null });
     }
     // Also where the cable was out when the board stopped.
-    report({ port: null });
+    this.#report({ kind: "port", port: null });
   }
 
   /** Serves one pty until the cable is pulled or the board stops. */
-  #connect(report: (message: UartReport) => void): void {
+  #connect(): void {
     const { masterFd, path } = openPseudoTerminal();
     clean(path);
     const inotifyFd = createInotify();
     addInotifyWatch(inotifyFd, path, IN_OPEN);
     this.#control.setMasterFd(masterFd);
-    report({ port: path });
+    this.#report({ kind: "port", port: path });
     try {
-      while (!this.#control.stopped && this.#control.cableIn) {
+      while (!this.#control.stopped && this.#faults.cableIn) {
         if (!this.#control.hostAttached) this.#awaitHost(masterFd, inotifyFd);
         else if (this.#serve(masterFd, path) === "worn out") break;
       }
@@ -113,7 +125,7 @@ class Uart {
 
   #serve(masterFd: number, path: string): "usable" | "worn out" {
     this.#control.ringFull = true;
-    if (this.#control.room === 0) {
+    if (this.#room === 0) {
       // Not reading is what makes the host wait; the interpreter wakes us once it has taken a byte.
       this.#wait([]);
       return "usable";
@@ -135,7 +147,7 @@ class Uart {
   }
 
   #receive(masterFd: number): "received" | "gone" {
-    const room = Math.min(this.#control.room, this.#buffer.length);
+    const room = Math.min(this.#room, this.#buffer.length, this.#faults.bytesUntilStop);
     if (room === 0) return "received";
     let count: number | null;
     try {
@@ -146,7 +158,23 @@ class Uart {
       throw error;
     }
     if (count === null) return "received";
-    const received = this.#buffer.subarray(0, count);
+    const first = this.#faults.hostBytes;
+    const stop = this.#faults.countBytes(count);
+    if (stop === "hold") this.#faults.hold(() => this.#report({ kind: "held" }));
+    this.#take(this.#faults.arriving(this.#buffer.subarray(0, count), first));
+    if (stop === "unplug") {
+      this.#faults.cableIn = false;
+      this.#report({ kind: "unplugged" });
+    }
+    return "received";
+  }
+
+  /** How many bytes may be read at once, whatever the line makes of them. */
+  get #room(): number {
+    return this.#faults.roomFor(this.#control.room);
+  }
+
+  #take(received: Uint8Array<ArrayBuffer>): void {
     const interruptChar = this.#memory.getInt32(ADDRESS.interruptChar, true);
     if (interruptChar === -1 || !received.includes(interruptChar)) {
       this.#control.push(received);
@@ -154,7 +182,6 @@ class Uart {
       this.#control.push(received.filter((byte) => byte !== interruptChar));
       this.#interrupt();
     }
-    return "received";
   }
 
   /** `mp_sched_keyboard_interrupt()` (py/scheduler.c), from outside as an interrupt would. */
@@ -203,6 +230,6 @@ declare const self: {
 };
 
 self.onmessage = ({ data }) => {
-  new Uart(data).run((message) => self.postMessage(message));
+  new Uart(data, (report) => self.postMessage(report)).run();
   self.close();
 };

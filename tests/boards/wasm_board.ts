@@ -10,8 +10,10 @@
  */
 
 import { BoardRun, type BoardSettings, RESET_CAUSE } from "./board_run.ts";
+import { type CorruptLine, Faults } from "./faults.ts";
 import { type FileTree, readTree } from "./file_tree.ts";
 import { Flash } from "./flash.ts";
+import type { FileSystemKind } from "./open_file.ts";
 
 /** What {@linkcode startWasmBoard} takes. */
 export interface WasmBoardOptions {
@@ -26,6 +28,11 @@ export interface WasmBoardOptions {
   readonly heapBytes?: number;
   /** @default {1441792} an rp2040's file system */
   readonly flashBytes?: number;
+  /**
+   * When what is written counts, and what a rename does.
+   * @default "write_through"
+   */
+  readonly fileSystem?: FileSystemKind;
   /** `machine.unique_id()` in hexadecimal. @default derived from the link's path */
   readonly uid?: string;
   /** Where the port's stable name is made. @default a name in a new temporary directory */
@@ -42,6 +49,7 @@ export interface WasmBoardOptions {
 const DEFAULT_HEAP_BYTES = 192 * 1024;
 const DEFAULT_FLASH_BYTES = 1408 * 1024;
 const DEFAULT_USB_DELAY_MS = 100;
+
 /** Starts a board and waits for its port. */
 export async function startWasmBoard(options: WasmBoardOptions = {}): Promise<WasmBoard> {
   options.signal?.throwIfAborted();
@@ -57,6 +65,7 @@ export async function startWasmBoard(options: WasmBoardOptions = {}): Promise<Wa
     tree,
     heapBytes: options.heapBytes ?? DEFAULT_HEAP_BYTES,
     flashBytes: options.flashBytes ?? DEFAULT_FLASH_BYTES,
+    fileSystem: options.fileSystem ?? "write_through",
     uid: options.uid ?? await uidOf(link),
     usbDelayMs: options.usbDelayMs ?? DEFAULT_USB_DELAY_MS,
   });
@@ -78,6 +87,11 @@ export class WasmBoard implements AsyncDisposable {
   readonly uid: string;
   readonly #settings: BoardSettings;
   readonly #flash: Flash;
+  readonly #faults = new Faults();
+  readonly #messageEnds: number[] = [];
+  #onPowerLost: () => void = () => {};
+  #onUnplugged: () => void = () => {};
+  #onHeld: () => void = () => {};
   #run: BoardRun | null = null;
   #turn: Promise<void> = Promise.resolve();
   #stopped = false;
@@ -129,15 +143,75 @@ export class WasmBoard implements AsyncDisposable {
     return this.#next(() => this.#off());
   }
 
+  /** Changes of the flash since the board was made: see `FlashChange`. */
+  get changes(): number {
+    return this.#faults.changes;
+  }
+
+  /** Bytes that hosts have sent since the board was made. */
+  get hostBytes(): number {
+    return this.#faults.hostBytes;
+  }
+
+  /** How many of them the line has damaged. */
+  get corruptedBytes(): number {
+    return this.#faults.corrupted;
+  }
+
+  /** After how many bytes from the host the board has answered, since it was made. */
+  get messageEnds(): readonly number[] {
+    return this.#messageEnds;
+  }
+
   /**
    * Lets the power go by itself when another `changes` changes of the flash (see `FlashChange`) have
-   * been made: the next one finds no power. Settles when that has happened.
+   * been made, at once; with 0, just before the next one. Settles when that has happened.
    */
   async cutPowerAfter(changes: number): Promise<void> {
-    const run = this.#run;
-    if (run === null) return;
-    await run.powerLost(changes);
-    await this.#next(() => this.#run === run ? this.#off() : Promise.resolve());
+    const lost = Promise.withResolvers<void>();
+    this.#onPowerLost = lost.resolve;
+    this.#faults.stopAtChange(changes, "power");
+    await lost.promise;
+    await this.cutPower();
+  }
+
+  /**
+   * Pulls the cable when another `bytes` bytes of the host have been taken; the program runs on.
+   * Settles when that has happened.
+   */
+  async unplugAfterBytes(bytes: number): Promise<void> {
+    const unplugged = Promise.withResolvers<void>();
+    this.#onUnplugged = unplugged.resolve;
+    this.#faults.stopAtByte(bytes, "unplug");
+    await unplugged.promise;
+    await this.unplug();
+  }
+
+  /** Runs `action` when another `changes` changes have been made; the processor waits for it. */
+  async atChange(changes: number, action: () => Promise<void>): Promise<void> {
+    const held = this.#nextHeld();
+    this.#faults.stopAtChange(changes, "hold");
+    await this.#whileHeld(held, action);
+  }
+
+  /**
+   * Runs `action` when another `bytes` bytes of the host have been taken from it. Those that came
+   * last wait for `action` before the board sees them.
+   */
+  async atByte(bytes: number, action: () => Promise<void>): Promise<void> {
+    const held = this.#nextHeld();
+    this.#faults.stopAtByte(bytes, "hold");
+    await this.#whileHeld(held, action);
+  }
+
+  /** Takes back what was to happen after some change or byte and has not happened yet. */
+  forgetStops(): void {
+    this.#faults.clearStops();
+  }
+
+  /** Damages bytes towards the board from now on; null mends the line. */
+  corruptLine(line: CorruptLine | null): void {
+    this.#faults.corruptLine(line);
   }
 
   /** Pulls the cable: the port goes away, the program runs on. */
@@ -166,6 +240,21 @@ export class WasmBoard implements AsyncDisposable {
     await this.stop();
   }
 
+  #nextHeld(): Promise<void> {
+    const held = Promise.withResolvers<void>();
+    this.#onHeld = held.resolve;
+    return held.promise;
+  }
+
+  async #whileHeld(held: Promise<void>, action: () => Promise<void>): Promise<void> {
+    await held;
+    try {
+      await action();
+    } finally {
+      this.#faults.release();
+    }
+  }
+
   #next(action: () => Promise<void>): Promise<void> {
     const done = this.#turn.then(action);
     this.#turn = done.catch(() => {});
@@ -177,8 +266,15 @@ export class WasmBoard implements AsyncDisposable {
     const run = new BoardRun({
       settings: this.#settings,
       flash: this.#flash,
+      faults: this.#faults,
       resetCause,
-      onReset: (cause) => void this.#next(() => this.#reset(run, cause)),
+      observer: {
+        reset: (cause) => void this.#next(() => this.#reset(run, cause)),
+        powerLost: () => this.#onPowerLost(),
+        unplugged: () => this.#onUnplugged(),
+        held: () => this.#onHeld(),
+        answer: (hostBytes) => void this.#messageEnds.push(hostBytes),
+      },
     });
     this.#run = run;
     await run.ready();

@@ -39,7 +39,15 @@ function complaint(text: string): Promise<string> {
 }
 
 Deno.test("loadConfig() puts the defaults in", async () => {
-  const settings = { baud: 115200, exclude: [], delete: [], pin: "" };
+  const settings = {
+    baud: 115200,
+    exclude: [],
+    delete: [],
+    pin: "",
+    confirmMs: 5000,
+    ready: "",
+    watchdogMs: null,
+  };
   assertEquals(await load(MINIMAL), {
     source: {
       url: "https://example.com/downloads/",
@@ -87,7 +95,9 @@ Deno.test("loadConfig() reads every key", async () => {
      exclude = ["/secrets.py", "certs/"]
      delete = ["./old.py"]
      pin = "1.2"
-     ready = ""
+     confirm = "1s500ms"
+     ready = "up"
+     watchdog = "8s"
      auto = false
      [[board]]
      name = "greenhouse-1"
@@ -123,6 +133,9 @@ Deno.test("loadConfig() reads every key", async () => {
     exclude: ["secrets.py", "certs"],
     delete: ["old.py"],
     pin: "1.2",
+    confirmMs: 1500,
+    ready: "up",
+    watchdogMs: 8000,
   };
   assertEquals(config.defaults, defaults);
   assertEquals(config.boards, [
@@ -190,7 +203,6 @@ const SELECTOR_CHARACTERS =
 const PIN_FORMS =
   "must be 64 hex digits (uOTA's form) or sha256/ and the base64 of 32 bytes (the SPKI form)";
 const DAEMON = "this version has no daemon, remove the key";
-const WATCH = "this version does not watch a board after the reset, remove the key";
 
 /** A file, and what is said of it. */
 const FAULTS: readonly (readonly [string, string])[] = [
@@ -372,6 +384,15 @@ const FAULTS: readonly (readonly [string, string])[] = [
     `${MINIMAL}${BOARD}url = "ftp://x/"\n`,
     "board[0].url: must begin with http:// or https://, not ftp:",
   ],
+  [`${MINIMAL}[defaults]\nconfirm = "11m"\n`, 'defaults.confirm: must be "10m" at most'],
+  [
+    `${MINIMAL}[defaults]\nconfirm = "soon"\n`,
+    `defaults.confirm: is not a duration, write it as in "30s", "15m" or "1h30m"`,
+  ],
+  [
+    `${MINIMAL}${BOARD}watchdog = "10ms"\n`,
+    'board[0].watchdog: must be between "500ms" and "10m", what the board\'s program gives machine.WDT',
+  ],
   // not built
   [`${MINIMAL}poll_interval = "15m"\n`, `source.poll_interval: ${DAEMON}`],
   [
@@ -388,9 +409,6 @@ const FAULTS: readonly (readonly [string, string])[] = [
   ],
   [`${MINIMAL}[gateway]\ncontrol_socket = "/run/x"\n`, `gateway.control_socket: ${DAEMON}`],
   [`${MINIMAL}[defaults]\nauto = true\n`, `defaults.auto: ${DAEMON}`],
-  [`${MINIMAL}[defaults]\nconfirm = "5s"\n`, `defaults.confirm: ${WATCH}`],
-  [`${MINIMAL}[defaults]\nready = "ok"\n`, `defaults.ready: ${WATCH}`],
-  [`${MINIMAL}${BOARD}ready = "ok"\n`, `board[0].ready: ${WATCH}`],
 ];
 
 for (const [text, message] of FAULTS) {

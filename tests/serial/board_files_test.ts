@@ -68,7 +68,7 @@ Deno.test("Board takes any name for files and directories", async () => {
         { kind: "missing" },
         { kind: "file", sizeBytes: 1 },
       ]);
-      await board.removeFile("moved", { signal });
+      await board.removeTree("moved", { signal });
     }
     for (const directory of directories) await board.removeTree(directory, { signal });
     assertEquals([...(await hardware.tree()).keys()], []);
@@ -136,7 +136,7 @@ Deno.test("Board.writeFiles() throws no_space when the flash is full, and the bo
   await onBoard({ flashBytes: 64 * 1024 }, async (board) => {
     const big = { path: "big", content: pattern(100_000) };
     assertEquals((await failure(() => board.writeFiles([big], { signal }))).code, "no_space");
-    await board.removeFile("big", { signal });
+    await board.removeTree("big", { signal });
     await board.writeFiles([{ path: "small", content: pattern(1000) }], { signal });
     assertEquals(await board.readFile("small", { signal }), pattern(1000));
   });
@@ -172,7 +172,8 @@ Deno.test("Board.writeFiles() makes its chunks smaller when the heap is in piece
 Deno.test("Board.writeFiles() tells each byte once when memory runs out in the middle of a file", async () => {
   const boot = "import builtins\nreal = open\nleft = 5\n" +
     "class Scarce:\n def __init__(self, *a): self.f = real(*a)\n" +
-    " def close(self): self.f.close()\n def write(self, data):\n  global left\n  left -= 1\n" +
+    " def __enter__(self): return self\n def __exit__(self, *a): self.f.close()\n" +
+    " def seek(self, *a): return self.f.seek(*a)\n def write(self, data):\n  global left\n  left -= 1\n" +
     "  if left == 0: raise MemoryError()\n  return self.f.write(data)\nbuiltins.open = Scarce";
   await onBoard({ files: files({ "/boot.py": boot }) }, async (board, hardware) => {
     const content = pattern(10 * board.chunkBytes);

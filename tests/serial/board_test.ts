@@ -204,7 +204,7 @@ Deno.test({
           (await board.walk("", { signal })).map(({ path }) => path).sort(),
           ["main.py", ...Object.keys(contents)].sort(),
         );
-        for (const path of Object.keys(contents)) await board.removeFile(path, { signal });
+        for (const path of Object.keys(contents)) await board.removeTree(path, { signal });
         assertEquals(await board.stat(["all.bin"], { signal }), [{ kind: "missing" }]);
         assertEquals(await board.space({ signal }), null);
       });

@@ -14,7 +14,7 @@ import { bytesOf, Line } from "./line.ts";
 import { type Exchange, TappedPort } from "./tapped_port.ts";
 
 const { signal } = new AbortController();
-const BANNER = /\r\nMicroPython [^\r\n]*\r\n(Type [^\r\n]*\r\n)?>>> $/;
+const BANNER = /\r\nMicroPython [^\r\n]*\r\n(Type [^\r\n]*\r\n)?>>> /;
 
 /** Runs in the raw REPL from here on; the program says "on" first. */
 function running(program: string): (probe: Probe) => Promise<void> {

@@ -21,7 +21,9 @@ export interface GatewayOptions {
   readonly ports: readonly string[];
   /** More of `[source]`. */
   readonly source?: string;
-  /** `[defaults]`. */
+  /** How long a program is watched after the reset. @default "0s" */
+  readonly confirm?: string;
+  /** More of `[defaults]`. */
   readonly defaults?: string;
   /** `[[board]]` tables. */
   readonly boards?: string;
@@ -100,6 +102,7 @@ ${options.source ?? ""}
 state_dir = ${JSON.stringify(`${directory}/state`)}
 ports = ${JSON.stringify(options.ports)}
 [defaults]
+confirm = ${JSON.stringify(options.confirm ?? "0s")}
 ${options.defaults ?? ""}
 ${options.boards ?? ""}
 `;

@@ -129,7 +129,10 @@ await testNeeding(
     const before = digests(await board.tree());
     const refused = onlyOutcome(await gateway.update());
     assertEquals(inShort(refused), "failed no_space");
-    assertIncludes(refused.reason?.message ?? "", "and 64 kB that the release asks for besides");
+    assertIncludes(
+      refused.reason?.message ?? "",
+      "of which 64 kB are what the release asks for besides",
+    );
     assertEquals(digests(await board.tree()), before);
     await server.publish(published("2.0.1", ARCHIVE, { freeKb: 8 }));
     assertEquals(inShort(onlyOutcome(await gateway.update())), "updated");

@@ -64,6 +64,6 @@ for (
 Deno.test("update() counts no file as written when nothing was installed", async () => {
   await using rig = await startBoardRig(OLD, { board: { flashBytes: 64 * 1024 } });
   const outcome = await rig.install({ ...NEW, "big.bin": new Uint8Array(100_000) });
-  assertEquals([inShort(outcome), outcome.strategy], ["failed no_space", "staged"]);
+  assertEquals([inShort(outcome), outcome.strategy], ["failed no_space", null]);
   assertEquals(outcome.files, { written: 0, unchanged: 0, deleted: 0, excluded: 0 });
 });

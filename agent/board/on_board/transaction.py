@@ -1,12 +1,16 @@
-# The transaction on the board. Needs reply.py, inspect.py (stat) and remove_tree.py.
-# The journal's first line names the release; then one operation a line, in order:
+# The transaction on the board. Needs reply.py, inspect.py (stat) and files.py (remove_tree).
+# In /.uota one file at most tells where the transaction is; all three have the same content:
+#   journal    to be carried forward: the commit may have begun
+#   committed  the release is in place, its predecessor is in old
+#   rollback   to be carried backward: the roll-back may have begun
+# The first line names the release; then one operation a line, in order:
 #   "d N PATH"  move PATH to old/N
 #   "m PATH"    make the directory PATH
 #   "p N PATH"  move what is at PATH to old/N, then new/N to PATH
 # Every operation can be repeated, in both directions, after a cut at any moment.
 import os
-def operations(base):
-    with open(base + "/.uota/journal") as f:
+def operations(base, name):
+    with open(base + "/.uota/" + name) as f:
         f.readline()
         for line in f:
             line = line[:-1]
@@ -18,7 +22,9 @@ def operations(base):
 def commit(base):
     new = base + "/.uota/new/"
     old = base + "/.uota/old/"
-    for kind, n, path in operations(base):
+    if not stat(base + "/.uota/journal")[0]:
+        return
+    for kind, n, path in operations(base, "journal"):
         if kind == "m":
             if not stat(path)[0]:
                 os.mkdir(path)
@@ -33,11 +39,18 @@ def commit(base):
                 else:
                     os.rename(path, old + n)
             os.rename(new + n, path)
+        feed()
         reply(kind)
+    os.rename(base + "/.uota/journal", base + "/.uota/committed")
 def roll_back(base):
     new = base + "/.uota/new/"
     old = base + "/.uota/old/"
-    for kind, n, path in reversed(list(operations(base))):
+    for name in ("journal", "committed"):
+        if stat(base + "/.uota/" + name)[0]:
+            os.rename(base + "/.uota/" + name, base + "/.uota/rollback")
+    if not stat(base + "/.uota/rollback")[0]:
+        return
+    for kind, n, path in reversed(list(operations(base, "rollback"))):
         if kind == "m":
             if stat(path)[0] & 0x4000 and not list(os.ilistdir(path)):
                 os.rmdir(path)
@@ -48,8 +61,10 @@ def roll_back(base):
                 if stat(path)[0]:
                     remove_tree(path)
                 os.rename(old + n, path)
+        feed()
         reply(kind)
 def finish(base):
-    # The journal goes first: without it, new and old are only left-overs.
-    remove_tree(base + "/.uota/journal")
+    # The file that says where the transaction is goes first: without it, the rest is left-overs.
+    for name in ("journal", "committed", "rollback"):
+        remove_tree(base + "/.uota/" + name)
     remove_tree(base + "/.uota")

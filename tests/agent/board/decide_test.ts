@@ -97,7 +97,7 @@ for (const [what, row] of Object.entries(ROWS)) {
     const seen: Glance = {
       version: row.version,
       hasProgram: true,
-      unfinished: false,
+      transaction: null,
       leftOvers: false,
       space: null,
       ...row.seen,
@@ -106,6 +106,7 @@ for (const [what, row] of Object.entries(ROWS)) {
       versionCheck: true,
       force: false,
       pin: "",
+      bad: null,
       ...row.options,
     });
     const reason = decision.kind === "install" ? null : decision.reason;

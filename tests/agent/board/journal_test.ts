@@ -1,4 +1,4 @@
-import { encodeJournal, journalSha256 } from "../../../agent/board/journal.ts";
+import { encodeJournal, parseJournalHeader } from "../../../agent/board/journal.ts";
 import { planUpdate } from "../../../agent/board/plan.ts";
 import { assertEquals } from "../../assert.ts";
 import { releaseOf } from "../release/releases.ts";
@@ -24,6 +24,16 @@ Deno.test("encodeJournal() writes the release, then one line an operation", asyn
     "p 5 version",
     "",
   ]);
-  const digest = await crypto.subtle.digest("SHA-256", journal);
-  assertEquals(journalSha256(journal), new Uint8Array(digest).toHex());
+  assertEquals(parseJournalHeader(journal.subarray(0, 512)), {
+    archiveSha256: release.sha256,
+    version: "v1.0 beta",
+  });
+});
+
+Deno.test("parseJournalHeader() reads nothing from a file that is not ours", () => {
+  for (
+    const text of ["", "x", "uota-gateway 1 abc 1.0\n", "uota-gateway 2 " + "0".repeat(64) + " 1\n"]
+  ) {
+    assertEquals(parseJournalHeader(new TextEncoder().encode(text)), null);
+  }
 });

@@ -60,7 +60,7 @@ export class ModelBoard {
     return {
       version: null,
       hasProgram: true,
-      unfinished: false,
+      transaction: null,
       leftOvers: false,
       space: null,
       excluded,

@@ -1,7 +1,7 @@
 /** The steps of a staged installation one by one, on a board under test. */
 import { glance, inspect } from "../../../agent/board/inspect.ts";
 import { type Plan, planUpdate } from "../../../agent/board/plan.ts";
-import { stage } from "../../../agent/board/stage.ts";
+import { prepareStaging, stage } from "../../../agent/board/stage.ts";
 import type { Release } from "../../../agent/release/mod.ts";
 import { type Board, connectBoard } from "../../../serial/mod.ts";
 
@@ -30,5 +30,6 @@ export async function stageRelease(
 ): Promise<void> {
   const seen = await glance(board, NEVER);
   const inspection = await inspect(board, seen, release, { ...NEVER, exclude, delete: [] });
-  await stage(board, seen, spoil(planUpdate(inspection, release)), release, NEVER);
+  const plan = spoil(planUpdate(inspection, release));
+  await stage(board, await prepareStaging(board, seen, { plan, release, ...NEVER }), NEVER);
 }

@@ -3,7 +3,15 @@ import { identify, knownBoards } from "../../../agent/fleet/identity.ts";
 import type { PortInfo } from "../../../serial/mod.ts";
 import { assert, assertEquals } from "../../assert.ts";
 
-const SETTINGS = { baud: 115_200, exclude: [], delete: [], pin: "" };
+const SETTINGS = {
+  baud: 115_200,
+  exclude: [],
+  delete: [],
+  pin: "",
+  confirmMs: 5000,
+  ready: "",
+  watchdogMs: null,
+};
 
 function entry(name: string, match: BoardEntry["match"]): BoardEntry {
   return { name, group: null, match, url: null, settings: SETTINGS };

@@ -1,0 +1,161 @@
+/**
+ * One attempt a board, side by side: what `update` and `rollback` have in common. Opens each board,
+ * lets the given work be done on it, and sees to the outcome and its record.
+ *
+ * INVARIANTS
+ * - Every board of a run gets an outcome, whatever happens to the others.
+ * - An attempt is in the store from before its board is touched, and its outcome when it has ended.
+ */
+import type { BoardSettings, GatewayConfig } from "../config/mod.ts";
+import { messageOf, UotaError } from "../errors/mod.ts";
+import type { PortInfo } from "../serial/mod.ts";
+import { Attempt } from "./board/attempt.ts";
+import type { Outcome } from "./board/outcome.ts";
+import { openVisit, type Visit } from "./board/visit.ts";
+import { type FleetBoard, identify } from "./fleet/identity.ts";
+import { sideBySide } from "./fleet/side_by_side.ts";
+import { type BoardKey, boardKey } from "./fleet/store.ts";
+import type { Memory } from "./memory.ts";
+
+export type ProgressEvent =
+  & { readonly board: string; readonly port: string }
+  & (
+    | { readonly phase: "opening" | "inspecting" | "committing" | "confirming" | "rolling_back" }
+    | {
+      readonly phase: "staging";
+      readonly doneBytes: number;
+      readonly totalBytes: number;
+    }
+    | { readonly phase: "done"; readonly outcome: Outcome }
+  );
+
+export interface RunOptions {
+  readonly signal: AbortSignal;
+  readonly onProgress?: (event: ProgressEvent) => void;
+  readonly log?: (line: string) => void;
+  /** How long a board may take to come back from a reset. @default 20000 */
+  readonly returnBoundMs?: number;
+}
+
+/** How a step reports where it is; the board and its port are known by then. */
+export type Report = (event: DistributiveOmit<ProgressEvent, "board" | "port">) => void;
+type DistributiveOmit<Union, Key extends PropertyKey> = Union extends unknown ? Omit<Union, Key>
+  : never;
+
+/** What the work on one board gets. */
+export interface Work {
+  readonly visit: Visit;
+  readonly board: FleetBoard;
+  readonly key: BoardKey;
+  readonly settings: BoardSettings;
+  readonly attempt: Attempt;
+  readonly report: Report;
+  readonly signal: AbortSignal;
+}
+
+export interface AttemptsOptions extends RunOptions {
+  readonly config: GatewayConfig;
+  readonly jobs: number;
+  /** Null in a dry run, which leaves no trace. */
+  readonly memory: Memory | null;
+}
+
+/**
+ * Does `work` on each board.
+ *
+ * @throws the signal's reason when the run is cancelled, after every attempt under way has ended
+ */
+export async function attemptBoards(
+  boards: readonly FleetBoard[],
+  options: AttemptsOptions,
+  work: (work: Work) => Promise<void>,
+): Promise<Outcome[]> {
+  const { signal, jobs, onProgress } = options;
+  const done = (outcome: Outcome): Outcome => {
+    onProgress?.({ board: outcome.name, port: outcome.port ?? "", phase: "done", outcome });
+    return outcome;
+  };
+  const attached = boards.flatMap((board) => board.port ? [{ board, port: board.port }] : []);
+  const visited = await sideBySide(attached, jobs, async ({ board, port }) => {
+    signal.throwIfAborted();
+    return done(await attemptBoard(board, port, options, work));
+  });
+  signal.throwIfAborted();
+  // An entry that matched no port from outside may be one of the boards that said their uid now.
+  const found = new Set(visited.map(({ name }) => name));
+  const missing = boards.filter(({ port, name }) => port === null && !found.has(name));
+  return [...visited, ...missing.map((board) => done(notAttached(board, options.config)))];
+}
+
+async function attemptBoard(
+  known: FleetBoard,
+  port: PortInfo,
+  options: AttemptsOptions,
+  work: (work: Work) => Promise<void>,
+): Promise<Outcome> {
+  const { config, signal, onProgress, memory } = options;
+  const attempt = new Attempt(known);
+  let board = known;
+  let key = boardKey({ uid: known.uid, port: port.path });
+  const attempted = () => ({ key, name: board.name, uid: board.uid, port: port.path });
+  const id = memory?.store.beginAttempt(attempted()) ?? 0;
+  const report: Report = (event) => {
+    if (event.phase !== attempt.phase) memory?.store.addStep(id, event.phase);
+    attempt.phase = event.phase;
+    onProgress?.({ board: board.name, port: port.path, ...event });
+  };
+  let bytesWritten = 0;
+  try {
+    report({ phase: "opening" });
+    const settings = () => board.entry?.settings ?? config.defaults;
+    await using visit = await openVisit(port, {
+      signal,
+      baud: settings().baud,
+      watchdogMs: settings().watchdogMs,
+      portGlobs: config.gateway.ports,
+      ...(options.returnBoundMs === undefined ? {} : { returnBoundMs: options.returnBoundMs }),
+    });
+    board = identify(config, known, visit.board.capabilities.uid);
+    key = boardKey({ uid: board.uid, port: port.path });
+    attempt.identified(board);
+    memory?.store.identify(id, attempted());
+    try {
+      await work({ visit, board, key, settings: settings(), attempt, report, signal });
+    } finally {
+      bytesWritten = visit.bytesWritten;
+    }
+  } catch (error) {
+    attempt.failed(error instanceof UotaError ? error : unexpected(error));
+    if (signal.aborted && !attempt.committed) {
+      attempt.failed(new UotaError("cancelled", messageOf(signal.reason)));
+    }
+  }
+  const outcome = attempt.outcome(bytesWritten);
+  memory?.store.endAttempt(id, key, {
+    outcome,
+    archiveSha256: attempt.archiveSha256,
+    version: attempt.versionNow,
+  });
+  if (memory) memory.store.addCleanUp(id, attempt.cleanUp);
+  return outcome;
+}
+
+function notAttached(board: FleetBoard, config: GatewayConfig): Outcome {
+  const match = board.entry?.match;
+  const what = match === undefined
+    ? board.name
+    : match.kind === "port"
+    ? `the port ${match.port}`
+    : match.kind === "uid"
+    ? `the uid ${match.uid}`
+    : `the USB serial number ${match.usbSerial}`;
+  return new Attempt(board).unreachable(
+    "not_attached",
+    `No board with ${what} is attached to ${config.gateway.ports.join(", ")}; ` +
+      "check its cable and power, or its match in the configuration",
+  );
+}
+
+function unexpected(error: unknown): UotaError {
+  return new UotaError("internal", `Unexpected failure: ${messageOf(error)}`, { cause: error });
+}

@@ -1,0 +1,157 @@
+/**
+ * One visit of a board: the open board, whatever port it is on after a reset, and the way back to
+ * it. Used by `update.ts` and `rollback.ts`.
+ *
+ * INVARIANTS
+ * - After a reset the visit goes on only with the same board: the same uid where it has one.
+ * - Closing a visit leaves the board's program running.
+ */
+import { UotaError } from "../../errors/mod.ts";
+import { type Board, connectBoard, findPorts, pause, type PortInfo } from "../../serial/mod.ts";
+
+export interface VisitOptions {
+  readonly signal: AbortSignal;
+  readonly baud: number;
+  /** Where a port may come back under another number. */
+  readonly portGlobs: readonly string[];
+  /** The time of the watchdog on the board, which then is fed; null for none. */
+  readonly watchdogMs: number | null;
+  /** How long a board may take to come back from a reset. @default 20000 */
+  readonly returnBoundMs?: number;
+}
+
+const DEFAULT_RETURN_BOUND_MS = 20_000;
+const APPEAR_BOUND_MS = 3000;
+const LOOK_AGAIN_MS = 50;
+
+/** An open board. Made by {@linkcode openVisit}. */
+export class Visit implements AsyncDisposable {
+  readonly #options: VisitOptions;
+  readonly #uid: string | null;
+  #port: PortInfo;
+  #board: Board;
+  #bytesBefore = 0;
+
+  constructor(board: Board, port: PortInfo, options: VisitOptions) {
+    this.#board = board;
+    this.#port = port;
+    this.#options = options;
+    this.#uid = board.capabilities.uid;
+  }
+
+  get board(): Board {
+    return this.#board;
+  }
+
+  get port(): PortInfo {
+    return this.#port;
+  }
+
+  /** Bytes written to the board's ports during this visit. */
+  get bytesWritten(): number {
+    return this.#bytesBefore + this.#board.bytesWritten;
+  }
+
+  /**
+   * Resets the board as a power-on would and finds it again, at its raw REPL.
+   *
+   * @throws {UotaError} `board_lost` when it is not there again in time
+   */
+  async resetAndReturn(options: { readonly signal: AbortSignal }): Promise<void> {
+    await this.#reset(options);
+    const { board, port } = await this.#findAgain(options, async (candidate) => ({
+      board: await connect(candidate, { ...this.#options, ...options }),
+      port: candidate,
+    }));
+    this.#bytesBefore += this.#board.bytesWritten;
+    this.#board = board;
+    this.#port = port;
+  }
+
+  /** Resets the board, and waits until its port is there again without opening it. */
+  async resetAndLeave(options: { readonly signal: AbortSignal }): Promise<void> {
+    const wentAway = await this.#reset(options);
+    if (wentAway) await this.#findAgain(options, (port) => Promise.resolve({ board: null, port }));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#board[Symbol.asyncDispose]();
+  }
+
+  async #reset(options: { readonly signal: AbortSignal }): Promise<boolean> {
+    const wentAway = await this.#board.hardReset(options);
+    await this.#board[Symbol.asyncDispose]();
+    return wentAway;
+  }
+
+  async #findAgain<Found extends { readonly board: Board | null }>(
+    { signal }: { readonly signal: AbortSignal },
+    reach: (port: PortInfo) => Promise<Found>,
+  ): Promise<Found> {
+    const { returnBoundMs = DEFAULT_RETURN_BOUND_MS } = this.#options;
+    const end = performance.now() + returnBoundMs;
+    let obstacle: unknown = null;
+    while (performance.now() < end) {
+      for (const port of await this.#candidates()) {
+        try {
+          const found = await reach(port);
+          const uid = found.board?.capabilities.uid ?? this.#uid;
+          if (uid === this.#uid) return found;
+          await found.board?.[Symbol.asyncDispose]();
+        } catch (error) {
+          if (!(error instanceof UotaError) || signal.aborted) throw error;
+          obstacle = error;
+        }
+      }
+      await pause(LOOK_AGAIN_MS, signal);
+    }
+    const last = obstacle instanceof UotaError ? ` (${obstacle.message})` : "";
+    throw new UotaError(
+      "board_lost",
+      `The board on ${this.#port.path} was reset and did not come back within ` +
+        `${returnBoundMs / 1000} s${last}; what was begun is settled at its next visit. ` +
+        "Check its power and cable, or reset it",
+      { cause: obstacle },
+    );
+  }
+
+  /** USB serial number first, then the place on the bus; without USB, the path. */
+  async #candidates(): Promise<readonly PortInfo[]> {
+    const { path, usb } = this.#port;
+    const ports = await findPorts([path, ...this.#options.portGlobs]);
+    if (usb === null) return ports.filter((port) => port.path === path);
+    return ports.filter((port) =>
+      port.usb !== null &&
+      (usb.serial === null ? port.usb.topology === usb.topology : port.usb.serial === usb.serial)
+    );
+  }
+}
+
+/**
+ * Opens the board on `port`. Opening a port resets some boards, and others happen to reset just
+ * then; on native USB the port goes away with that, so one that has gone is waited for a little.
+ *
+ * @throws {UotaError} as `connectBoard`
+ */
+export async function openVisit(port: PortInfo, options: VisitOptions): Promise<Visit> {
+  const end = performance.now() + Math.min(APPEAR_BOUND_MS, options.returnBoundMs ?? Infinity);
+  while (true) {
+    try {
+      return new Visit(await connect(port, options), port, options);
+    } catch (error) {
+      const isAway = error instanceof UotaError &&
+        (error.code === "port_lost" || error.code === "port_missing");
+      if (!isAway || performance.now() > end) throw error;
+      await pause(LOOK_AGAIN_MS, options.signal);
+    }
+  }
+}
+
+async function connect(
+  port: PortInfo,
+  { signal, baud, watchdogMs }: Pick<VisitOptions, "signal" | "baud" | "watchdogMs">,
+): Promise<Board> {
+  const board = await connectBoard(port.path, { signal, baud });
+  if (watchdogMs !== null) await board.feedWatchdog(watchdogMs, { signal });
+  return board;
+}

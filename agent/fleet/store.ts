@@ -1,0 +1,319 @@
+/**
+ * The gateway's memory: boards, attempts with their steps, what became of clean-up lists, releases
+ * known to be bad. Losing it costs time, never a board: versions and transactions are on the boards.
+ *
+ * INVARIANTS
+ * - An attempt is open from before its board is touched until its outcome is recorded. One that a
+ *   killed agent left open is settled when the store is opened next.
+ * - Every write is durable when the call returns (WAL, synchronous = FULL).
+ */
+import type { DatabaseSync } from "node:sqlite";
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+import type { Outcome, Reason, ReasonCode } from "../board/outcome.ts";
+import { openDatabase, type OpenDatabaseOptions } from "./store_schema.ts";
+
+/** How the store knows a board: by its uid, else by its port. */
+export type BoardKey = string & { readonly boardKey: unique symbol };
+
+export function boardKey(board: { readonly uid: string | null; readonly port: string }): BoardKey {
+  // The brand has no other maker, so that keys cannot be mixed up with names.
+  return (board.uid ?? `port:${board.port}`) as BoardKey;
+}
+
+export interface BadRelease {
+  readonly version: string;
+  readonly reason: Reason;
+  readonly at: string;
+}
+
+const nullableText = z.string().nullable();
+const statusRow = z.object({
+  name: z.string(),
+  uid: nullableText,
+  port: nullableText,
+  version: nullableText,
+  outcome: nullableText,
+  reason_code: nullableText,
+  reason_message: nullableText,
+  at: nullableText,
+  seen_at: z.string(),
+});
+const attemptRow = z.object({
+  id: z.number(),
+  name: z.string(),
+  uid: nullableText,
+  port: nullableText,
+  outcome: nullableText,
+  from_version: nullableText,
+  to_version: nullableText,
+  reason_code: nullableText,
+  reason_message: nullableText,
+  strategy: nullableText,
+  written: z.number(),
+  unchanged: z.number(),
+  deleted: z.number(),
+  excluded: z.number(),
+  bytes_on_wire: z.number(),
+  seconds: z.number(),
+  started_at: z.string(),
+  ended_at: nullableText,
+});
+const stepRow = z.object({ at: z.string(), step: z.string() });
+const cleanUpRow = z.object({ path: z.string(), fate: z.string() });
+const badRow = z.object({
+  version: z.string(),
+  code: z.string(),
+  message: z.string(),
+  at: z.string(),
+});
+
+/** What the store knows of one board; times are ISO 8601. */
+export type BoardStatus = z.output<typeof statusRow>;
+
+/** A past attempt with its steps and what became of its clean-up list. */
+export interface AttemptRecord extends z.output<typeof attemptRow> {
+  readonly steps: readonly z.output<typeof stepRow>[];
+  readonly cleanUp: readonly z.output<typeof cleanUpRow>[];
+}
+
+/** What became of one path that a release or the configuration asked to delete. */
+export type CleanUpFate = "deleted" | "was_missing" | "kept_excluded";
+
+export interface AttemptedBoard {
+  readonly key: BoardKey;
+  readonly name: string;
+  readonly uid: string | null;
+  readonly port: string;
+}
+
+const HISTORY_ROWS = 200;
+
+/** An open store. Dispose of it to close the file. */
+export class Store implements Disposable {
+  readonly #database: DatabaseSync;
+  readonly #now: () => Date;
+
+  private constructor(database: DatabaseSync, now: () => Date) {
+    this.#database = database;
+    this.#now = now;
+  }
+
+  /** @throws {UotaError} `config_invalid` where the state directory cannot be written */
+  static open(stateDir: string, options: OpenDatabaseOptions): Store {
+    const store = new Store(openDatabase(stateDir, options), options.now);
+    store.#settleOpenAttempts();
+    return store;
+  }
+
+  /** Notes that an attempt begins; the steps and the outcome refer to it. */
+  beginAttempt({ key, name, uid, port }: AttemptedBoard): number {
+    const { lastInsertRowid } = this.#database.prepare(
+      `INSERT INTO attempt (board_key, name, uid, port, started_at, process)
+       VALUES (?, ?, ?, ?, ?, ?)`,
+    ).run(key, name, uid, port, this.#time(), thisProcess());
+    return Number(lastInsertRowid);
+  }
+
+  /** The board said who it is, after the attempt had begun. */
+  identify(attempt: number, { key, name, uid, port }: AttemptedBoard): void {
+    this.#database.prepare(
+      "UPDATE attempt SET board_key = ?, name = ?, uid = ?, port = ? WHERE id = ?",
+    ).run(key, name, uid, port, attempt);
+  }
+
+  addStep(attempt: number, step: string): void {
+    this.#database.prepare("INSERT INTO step (attempt_id, at, step) VALUES (?, ?, ?)")
+      .run(attempt, this.#time(), step);
+  }
+
+  addCleanUp(attempt: number, fates: ReadonlyMap<string, CleanUpFate>): void {
+    const insert = this.#database.prepare(
+      "INSERT INTO clean_up (attempt_id, path, fate) VALUES (?, ?, ?)",
+    );
+    for (const [path, fate] of fates) insert.run(attempt, path, fate);
+  }
+
+  /** Records how an attempt ended, and the board as it is now. */
+  endAttempt(attempt: number, key: BoardKey, ended: EndedAttempt): void {
+    const { outcome, archiveSha256, version } = ended;
+    const { files, reason } = outcome;
+    this.#database.exec("BEGIN IMMEDIATE");
+    this.#database.prepare(
+      `UPDATE attempt SET ended_at = ?, outcome = ?, from_version = ?, to_version = ?,
+         archive_sha256 = ?, reason_code = ?, reason_message = ?, strategy = ?, written = ?,
+         unchanged = ?, deleted = ?, excluded = ?, bytes_on_wire = ?, seconds = ? WHERE id = ?`,
+    ).run(
+      this.#time(),
+      outcome.outcome,
+      outcome.from,
+      outcome.to,
+      archiveSha256,
+      reason?.code ?? null,
+      reason?.message ?? null,
+      outcome.strategy,
+      files.written,
+      files.unchanged,
+      files.deleted,
+      files.excluded,
+      outcome.bytesOnWire,
+      outcome.seconds,
+      attempt,
+    );
+    if (outcome.port !== null) {
+      this.#database.prepare(
+        `INSERT INTO board (key, name, uid, port, version, archive_sha256, seen_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (key) DO UPDATE SET name = excluded.name, port = excluded.port,
+           version = coalesce(excluded.version, version),
+           archive_sha256 = coalesce(excluded.archive_sha256, archive_sha256),
+           seen_at = CASE WHEN excluded.version IS NULL THEN seen_at ELSE excluded.seen_at END`,
+      ).run(
+        key,
+        outcome.name,
+        outcome.uid,
+        outcome.port,
+        version,
+        outcome.outcome === "updated" ? archiveSha256 : null,
+        this.#time(),
+      );
+    }
+    this.#database.exec("COMMIT");
+  }
+
+  /** Whether this very archive was installed on the board and found healthy. */
+  isConfirmed(key: BoardKey, archiveSha256: string): boolean {
+    const row = this.#database.prepare(
+      `SELECT outcome, archive_sha256 AS sha256 FROM attempt WHERE board_key = ? AND outcome IN
+         ('updated', 'rolled_back') ORDER BY id DESC LIMIT 1`,
+    ).get(key);
+    return row?.["outcome"] === "updated" && row["sha256"] === archiveSha256;
+  }
+
+  /** The archive installed before the present one, newest first; for going back to. */
+  previousArchives(
+    key: BoardKey,
+  ): readonly { readonly sha256: string; readonly version: string }[] {
+    const rows = this.#database.prepare(
+      `SELECT archive_sha256 AS sha256, to_version AS version, max(id) FROM attempt
+       WHERE board_key = ? AND outcome = 'updated' AND archive_sha256 IS NOT NULL
+       GROUP BY archive_sha256 ORDER BY max(id) DESC`,
+    ).all(key);
+    return rows.map((row) => z.object({ sha256: z.string(), version: z.string() }).parse(row));
+  }
+
+  /** Why a release is not to be tried on a board again by itself; null where nothing speaks against it. */
+  badRelease(key: BoardKey, archiveSha256: string): BadRelease | null {
+    const row = this.#database.prepare(
+      "SELECT version, code, message, at FROM bad_release WHERE board_key = ? AND archive_sha256 = ?",
+    ).get(key, archiveSha256);
+    if (!row) return null;
+    const { version, code, message, at } = badRow.parse(row);
+    // The code was a ReasonCode when it was written.
+    return { version, reason: { code: code as ReasonCode, message }, at };
+  }
+
+  markBad(
+    key: BoardKey,
+    release: { readonly sha256: string; readonly version: string },
+    reason: Reason,
+  ): void {
+    this.#database.prepare(
+      `INSERT OR REPLACE INTO bad_release (board_key, archive_sha256, version, code, message, at)
+       VALUES (?, ?, ?, ?, ?, ?)`,
+    ).run(key, release.sha256, release.version, reason.code, reason.message, this.#time());
+  }
+
+  /** A release that works after all. */
+  clearBad(key: BoardKey, archiveSha256: string): void {
+    this.#database.prepare("DELETE FROM bad_release WHERE board_key = ? AND archive_sha256 = ?")
+      .run(key, archiveSha256);
+  }
+
+  /** Every board that was ever visited, by name. */
+  status(): readonly BoardStatus[] {
+    const rows = this.#database.prepare(
+      `SELECT board.name, board.uid, board.port, board.version, attempt.outcome,
+         attempt.reason_code, attempt.reason_message,
+         coalesce(attempt.ended_at, attempt.started_at) AS at, board.seen_at
+       FROM board LEFT JOIN attempt ON attempt.id =
+         (SELECT max(id) FROM attempt WHERE board_key = board.key AND ended_at IS NOT NULL)
+       ORDER BY board.name, board.key`,
+    ).all();
+    return rows.map((row) => statusRow.parse(row));
+  }
+
+  /** Past attempts, newest first, of all boards. */
+  history(): readonly AttemptRecord[] {
+    const rows = this.#database.prepare(
+      `SELECT id, name, uid, port, outcome, from_version, to_version, reason_code, reason_message,
+         strategy, written, unchanged, deleted, excluded, bytes_on_wire, seconds, started_at,
+         ended_at FROM attempt ORDER BY id DESC LIMIT ${HISTORY_ROWS}`,
+    ).all();
+    const steps = this.#database.prepare("SELECT at, step FROM step WHERE attempt_id = ?");
+    const cleanUps = this.#database.prepare("SELECT path, fate FROM clean_up WHERE attempt_id = ?");
+    return rows.map((row) => {
+      const attempt = attemptRow.parse(row);
+      return {
+        ...attempt,
+        steps: steps.all(attempt.id).map((step) => stepRow.parse(step)),
+        cleanUp: cleanUps.all(attempt.id).map((fate) => cleanUpRow.parse(fate)),
+      };
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#database.close();
+  }
+
+  #settleOpenAttempts(): void {
+    const open = this.#database.prepare("SELECT id, process FROM attempt WHERE ended_at IS NULL")
+      .all().map((row) => z.object({ id: z.number(), process: z.string() }).parse(row));
+    for (const { id, process } of open) {
+      if (isRunning(process)) continue;
+      this.#database.prepare(
+        `UPDATE attempt SET ended_at = ?, outcome = 'failed', reason_code = 'interrupted',
+           reason_message = ? WHERE id = ? AND ended_at IS NULL`,
+      ).run(
+        this.#time(),
+        "The agent was stopped in the middle; the next visit of the board settles what was begun",
+        id,
+      );
+    }
+  }
+
+  #time(): string {
+    return this.#now().toISOString();
+  }
+}
+
+export interface EndedAttempt {
+  readonly outcome: Outcome;
+  /** Of the release that was offered; null where there was none. */
+  readonly archiveSha256: string | null;
+  /** What the board has now; null where nobody knows. */
+  readonly version: string | null;
+}
+
+/** A pid and when it began (proc_pid_stat(5), field 22): pids are used again, this pair is not. */
+function thisProcess(): string {
+  return `${Deno.pid} ${startOf(Deno.pid)}`;
+}
+
+function isRunning(process: string): boolean {
+  const [pid, start] = process.split(" ");
+  return startOf(Number(pid)) === start;
+}
+
+function startOf(pid: number): string {
+  try {
+    const [boot, stat] = [
+      readFileSync("/proc/sys/kernel/random/boot_id", "utf8"),
+      readFileSync(`/proc/${pid}/stat`, "utf8"),
+    ];
+    // The second field, in brackets, may hold spaces and brackets of its own.
+    return `${boot.trim()}/${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]}`;
+  } catch {
+    return "gone";
+  }
+}

@@ -1,0 +1,31 @@
+/** What the gateway remembers between runs: the store, the archives, the backups of boards. */
+import { BackupShelf } from "./board/backup.ts";
+import { Store } from "./fleet/store.ts";
+import { ArchiveCache } from "./release/cache.ts";
+
+/** The state directory, opened. */
+export class Memory implements Disposable {
+  readonly store: Store;
+  readonly archives: ArchiveCache;
+  readonly backups: BackupShelf;
+
+  private constructor(store: Store, archives: ArchiveCache, backups: BackupShelf) {
+    this.store = store;
+    this.archives = archives;
+    this.backups = backups;
+  }
+
+  /** @throws {UotaError} `config_invalid` where the state directory cannot be written */
+  static open(stateDir: string, log: (line: string) => void): Memory {
+    const now = () => new Date();
+    return new Memory(
+      Store.open(stateDir, { log, now }),
+      new ArchiveCache(stateDir, now),
+      new BackupShelf(stateDir),
+    );
+  }
+
+  [Symbol.dispose](): void {
+    this.store[Symbol.dispose]();
+  }
+}

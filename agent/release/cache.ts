@@ -1,0 +1,63 @@
+/**
+ * The archives that were installed, by their SHA-256: what a roll-back installs again, and what
+ * spares a download. Content-addressed, so an archive that was damaged on disk is no archive.
+ */
+import { createHash } from "node:crypto";
+import { readdir, readFile, rm, stat, utimes } from "node:fs/promises";
+import { writeDurably } from "../durable_file.ts";
+
+/** Archives of a fleet with a few sources; older ones are removed. */
+const KEPT_ARCHIVES = 16;
+
+/** A directory of archives. */
+export class ArchiveCache {
+  readonly #directory: string;
+  readonly #now: () => Date;
+
+  constructor(stateDir: string, now: () => Date) {
+    this.#directory = `${stateDir}/archives`;
+    this.#now = now;
+  }
+
+  /** The archive with this hash, or null where it is not kept or not whole. */
+  async get(sha256: string): Promise<Uint8Array<ArrayBuffer> | null> {
+    const path = this.#path(sha256);
+    let content: Uint8Array<ArrayBuffer>;
+    try {
+      content = new Uint8Array(await readFile(path));
+    } catch (error) {
+      if (isMissing(error)) return null;
+      throw error;
+    }
+    if (createHash("sha256").update(content).digest("hex") !== sha256) {
+      await rm(path, { force: true });
+      return null;
+    }
+    await utimes(path, this.#now(), this.#now());
+    return content;
+  }
+
+  async put(sha256: string, archive: Uint8Array): Promise<void> {
+    if (await this.get(sha256) !== null) return;
+    await writeDurably(this.#path(sha256), archive);
+    await this.#prune();
+  }
+
+  #path(sha256: string): string {
+    return `${this.#directory}/${sha256}.tar.gz`;
+  }
+
+  async #prune(): Promise<void> {
+    const names = await readdir(this.#directory);
+    const files = await Promise.all(names.map(async (name) => {
+      const path = `${this.#directory}/${name}`;
+      return { path, usedMs: (await stat(path)).mtimeMs };
+    }));
+    files.sort((a, b) => b.usedMs - a.usedMs);
+    for (const { path } of files.slice(KEPT_ARCHIVES)) await rm(path, { force: true });
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}

@@ -1,0 +1,138 @@
+/** The gateway's memory on a real file. */
+import { boardKey, Store } from "../../../agent/fleet/store.ts";
+import { UotaError } from "../../../errors/mod.ts";
+import { outcome } from "../outcomes.ts";
+import { assert, assertEquals, assertIncludes, assertThrows } from "../../assert.ts";
+
+const BOARD = {
+  key: boardKey({ uid: "e661", port: "/dev/a" }),
+  name: "a",
+  uid: "e661",
+  port: "/dev/a",
+};
+const SHA256 = "ab".repeat(32);
+
+async function withStateDir(act: (directory: string) => Promise<void> | void): Promise<void> {
+  const directory = await Deno.makeTempDir({ prefix: "uota-store-" });
+  try {
+    await act(directory);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+function open(directory: string, log: (line: string) => void = () => {}): Store {
+  let tick = 0;
+  return Store.open(directory, { log, now: () => new Date(Date.UTC(2026, 0, 1, 0, 0, tick++)) });
+}
+
+Deno.test("Store keeps attempts with their steps, clean-up and outcome across runs", async () => {
+  await withStateDir((directory) => {
+    {
+      using store = open(directory);
+      const id = store.beginAttempt(BOARD);
+      store.addStep(id, "staging");
+      store.addCleanUp(id, new Map([["old.py", "deleted"], ["secret.py", "kept_excluded"]]));
+      store.endAttempt(id, BOARD.key, {
+        outcome: outcome(),
+        archiveSha256: SHA256,
+        version: "2.0",
+      });
+    }
+    using store = open(directory);
+    const [attempt, ...others] = store.history();
+    assertEquals(others, []);
+    assertEquals(attempt?.outcome, "updated");
+    assertEquals(attempt?.steps.map(({ step }) => step), ["staging"]);
+    assertEquals(attempt?.cleanUp, [
+      { path: "old.py", fate: "deleted" },
+      { path: "secret.py", fate: "kept_excluded" },
+    ]);
+    const [status] = store.status();
+    assertEquals([status?.version, status?.outcome], ["2.0", "updated"]);
+    assert(store.isConfirmed(BOARD.key, SHA256));
+    assert(!store.isConfirmed(BOARD.key, "cd".repeat(32)));
+  });
+});
+
+Deno.test("Store does not take a release for confirmed that was rolled back after it", async () => {
+  await withStateDir((directory) => {
+    using store = open(directory);
+    for (const kind of ["updated", "rolled_back"] as const) {
+      store.endAttempt(store.beginAttempt(BOARD), BOARD.key, {
+        outcome: outcome({ outcome: kind }),
+        archiveSha256: SHA256,
+        version: null,
+      });
+    }
+    assert(!store.isConfirmed(BOARD.key, SHA256));
+  });
+});
+
+Deno.test("Store remembers a bad release for its board alone, until it works", async () => {
+  await withStateDir((directory) => {
+    using store = open(directory);
+    const other = boardKey({ uid: "ffff", port: "/dev/b" });
+    const reason = { code: "app_failed", message: "Traceback" } as const;
+    store.markBad(BOARD.key, { sha256: SHA256, version: "2.0" }, reason);
+    assertEquals(store.badRelease(BOARD.key, SHA256)?.reason, reason);
+    assertEquals(store.badRelease(other, SHA256), null);
+    store.clearBad(BOARD.key, SHA256);
+    assertEquals(store.badRelease(BOARD.key, SHA256), null);
+  });
+});
+
+Deno.test("Store.open() settles the attempts that a killed agent left open, and no others", async () => {
+  await withStateDir(async (directory) => {
+    const child = new Deno.Command(Deno.execPath(), {
+      args: [
+        "eval",
+        "--ext=ts",
+        `
+        const { boardKey, Store } = await import(${JSON.stringify(STORE)});
+        const store = Store.open(${JSON.stringify(directory)}, { log() {}, now: () => new Date() });
+        store.beginAttempt({ key: boardKey({ uid: "k", port: "p" }), name: "killed", uid: "k", port: "p" });
+        Deno.kill(Deno.pid, "SIGKILL");
+      `,
+      ],
+      stderr: "inherit",
+    });
+    assertEquals((await child.output()).signal, "SIGKILL");
+    using living = open(directory);
+    living.beginAttempt(BOARD);
+    using store = open(directory);
+    const outcomes = store.history().map(({ name, outcome, reason_code }) => [
+      name,
+      outcome,
+      reason_code,
+    ]);
+    assertEquals(outcomes, [["a", null, null], ["killed", "failed", "interrupted"]]);
+  });
+});
+
+const STORE = new URL("../../../agent/fleet/store.ts", import.meta.url).href;
+
+Deno.test("Store.open() sets a damaged store aside, says so, and begins anew", async () => {
+  await withStateDir((directory) => {
+    {
+      using store = open(directory);
+      store.beginAttempt(BOARD);
+    }
+    Deno.writeTextFileSync(`${directory}/gateway.db`, "no database\n".repeat(1000));
+    const lines: string[] = [];
+    using store = open(directory, (line) => lines.push(line));
+    assertEquals(store.history(), []);
+    assertIncludes(lines.join(), "The store was damaged");
+    const names = [...Deno.readDirSync(directory)].map(({ name }) => name);
+    assert(names.some((name) => name.startsWith("gateway.db.damaged-")));
+  });
+});
+
+Deno.test("Store.open() says which directory cannot be written", async () => {
+  await withStateDir((directory) => {
+    Deno.writeTextFileSync(`${directory}/file`, "");
+    const error = assertThrows(() => open(`${directory}/file/state`), UotaError);
+    assertEquals(error.code, "config_invalid");
+    assertIncludes(error.message, "gateway.state_dir");
+  });
+});

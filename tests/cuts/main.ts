@@ -1,0 +1,143 @@
+/**
+ * `deno task cuts`: cuts one installation at every operation and looks at what becomes of the board.
+ * Progress goes to stderr; what is wrong, and the sums, to stdout. Its last line is
+ * `N cuts, N violations`; it exits with 1 where there is one.
+ */
+import { Command, InvalidArgumentError, Option } from "commander";
+import { type Corruption, FILE_SYSTEM_KINDS } from "../boards/mod.ts";
+import { type CorruptRun, runCorrupted } from "./corrupt_line.ts";
+import { type Case, CUT_KINDS, type CutKind, parseCase } from "./cut.ts";
+import { type Progress, runCases, type Tally, walk } from "./walk.ts";
+
+interface Flags {
+  readonly sample?: number;
+  readonly doubles: number;
+  readonly seed: number;
+  readonly kinds: readonly (typeof FILE_SYSTEM_KINDS)[number][];
+  readonly cuts: readonly (CutKind | "double")[];
+  readonly jobs: number;
+  readonly only?: readonly Case[];
+  readonly corrupt?: Corruption;
+  readonly runs: number;
+}
+
+const DOUBLES = 900;
+/** Of a sample, this share are double cuts. */
+const DOUBLE_SHARE = 0.25;
+const CORRUPT_EVERY_BYTES = 3000;
+/** Of what one cut has left wrong, so much is shown. */
+const MOST_LINES = 8;
+/** More boards than processors: half of a board's time is waiting for quiet on its line. */
+const JOBS = 4;
+
+const flags = new Command("cuts")
+  .description("Cuts an installation at every operation, and counts boards left half-updated")
+  .option("--sample <n>", "so many cuts, drawn at random, in place of all", wholeNumber)
+  .option("--doubles <n>", "how many double cuts, without --sample", wholeNumber, DOUBLES)
+  .option("--seed <n>", "what is drawn", wholeNumber, 1)
+  .option("--kinds <list>", "file systems", oneOf(FILE_SYSTEM_KINDS), FILE_SYSTEM_KINDS)
+  .option("--cuts <list>", "what is cut", oneOf([...CUT_KINDS, "double"]), [...CUT_KINDS, "double"])
+  .option("--jobs <n>", "boards at once", wholeNumber, JOBS)
+  .option("--only <names>", "just these cuts, as a violation names them", cases)
+  .addOption(
+    new Option("--corrupt <kind>", "no cuts, but a line that damages a byte in 3,000").choices([
+      "flip",
+      "lose",
+      "double",
+    ]),
+  )
+  .option("--runs <n>", "how many installations over such a line", wholeNumber, 50)
+  .parse()
+  .opts<Flags>();
+
+const begun = performance.now();
+const tally = flags.corrupt === undefined ? await run() : await runOverCorruptLine(flags.corrupt);
+const seconds = (performance.now() - begun) / 1000;
+console.error(
+  `\r${seconds.toFixed(0)} s, ${(seconds / Math.max(tally.cuts, 1)).toFixed(2)} s a cut`,
+);
+const what = flags.corrupt === undefined ? "cuts" : "runs";
+console.log(`${tally.cuts} ${what}, ${tally.violations} violations`);
+Deno.exit(tally.violations === 0 ? 0 : 1);
+
+async function run(): Promise<Tally> {
+  const { only, jobs, seed, kinds: fileSystems, sample } = flags;
+  if (only !== undefined) return await runCases(only, { jobs, onProgress });
+  const cuts = CUT_KINDS.filter((kind) => flags.cuts.includes(kind));
+  const withDoubles = flags.cuts.includes("double");
+  const doubles = !withDoubles
+    ? 0
+    : sample === undefined
+    ? flags.doubles
+    : Math.round(sample * (cuts.length === 0 ? 1 : DOUBLE_SHARE));
+  return await walk({
+    fileSystems,
+    cuts: cuts.length === 0 ? CUT_KINDS : cuts,
+    singles: cuts.length === 0 ? 0 : sample === undefined ? null : sample - doubles,
+    doubles,
+    seed,
+    jobs,
+    onProgress,
+  });
+}
+
+async function runOverCorruptLine(kind: Corruption): Promise<Tally> {
+  const runs = await runCorrupted({
+    kind,
+    everyBytes: CORRUPT_EVERY_BYTES,
+    seeds: Array.from({ length: flags.runs }, (_, index) => flags.seed + index),
+    jobs: flags.jobs,
+    fileSystems: flags.kinds,
+    onRun: ({ seed, corrupted, ended, wrong }: CorruptRun) => {
+      console.error(`seed ${seed}: ${corrupted} bytes damaged, ${ended}`);
+      if (wrong.length === 0) return;
+      console.log(`\nVIOLATION of a line that can ${kind}, seed ${seed} (${ended})`);
+      show(wrong);
+      const kinds = flags.kinds.join(",");
+      console.log(
+        `  Repeat it with: deno task cuts --corrupt ${kind} --seed ${seed} --runs 1 --kinds ${kinds}`,
+      );
+    },
+  });
+  return { cuts: runs.length, violations: runs.filter(({ wrong }) => wrong.length > 0).length };
+}
+
+function show(wrong: readonly string[]): void {
+  for (const what of wrong.slice(0, MOST_LINES)) console.log(`  ${what}`);
+  const more = wrong.length - MOST_LINES;
+  if (more > 0) console.log(`  and ${more} more`);
+}
+
+function onProgress({ name, verdict, done, total }: Progress): void {
+  if (verdict.wrong.length > 0) {
+    console.log(`\nVIOLATION ${name} (seed ${flags.seed})`);
+    show(verdict.wrong);
+    console.log(`  Repeat it with: deno task cuts --only ${name}`);
+  } else if (!verdict.reached && flags.only !== undefined) {
+    console.log(`${name} was not reached`);
+  }
+  Deno.stderr.writeSync(new TextEncoder().encode(`\r${done} of ${total} `));
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("It is a number without sign or unit.");
+  return Number(text);
+}
+
+/** A comma-separated list of some of these. */
+function oneOf<Name extends string>(names: readonly Name[]): (text: string) => Name[] {
+  return (text) =>
+    text.split(",").map((part) => {
+      const name = names.find((one) => one === part);
+      if (name === undefined) throw new InvalidArgumentError(`Choose from ${names.join(",")}.`);
+      return name;
+    });
+}
+
+function cases(text: string): Case[] {
+  return text.split(",").map((name) => {
+    const one = parseCase(name);
+    if (one === null) throw new InvalidArgumentError("A cut is named like littlefs:power:37.");
+    return one;
+  });
+}
