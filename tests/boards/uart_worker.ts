@@ -183,6 +183,10 @@ class Uart {
     } else {
       this.#control.push(received.filter((byte) => byte !== interruptChar));
       this.#interrupt();
+      // The program ended in between: void, since nothing of the REPL could catch the exception.
+      if (this.#memory.getInt32(ADDRESS.interruptChar, true) === -1) {
+        this.#memory.setInt32(ADDRESS.pendingException, 0, true);
+      }
     }
   }
 
