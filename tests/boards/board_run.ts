@@ -23,6 +23,8 @@ export const RESET_CAUSE = { powerOn: 1, hardReset: 2, watchdog: 3 } as const;
 
 /** A program that asks the harness for nothing is not waited for any longer than this. */
 const POWER_OFF_GRACE_MS = 100;
+/** What no address may be: who reads its way from memory that is full of it runs into the end. */
+const NO_ADDRESS_BYTE = 0xff;
 
 /** What stays the same over all runs of a board. */
 export interface BoardSettings {
@@ -65,6 +67,7 @@ export class BoardRun {
   readonly #observer: RunObserver;
   readonly #off = Promise.withResolvers<void>();
   readonly #uartEnded = Promise.withResolvers<void>();
+  #memory: SharedArrayBuffer | null = null;
   #changesReceived = 0;
   #waitingForChanges: (() => void)[] = [];
   #portTarget: string | null = null;
@@ -139,6 +142,10 @@ export class BoardRun {
     await Promise.race([this.#off.promise, grace.promise]);
     clearTimeout(timer);
     await this.caughtUp();
+    // The runtime ends no thread that computes, and a program may catch whatever is raised in it:
+    // only without its memory does it end for certain.
+    if (this.#memory !== null) new Uint8Array(this.#memory).fill(NO_ADDRESS_BYTE);
+    await this.#off.promise;
     this.#processor.terminate();
     await this.#uartEnded.promise;
     this.#uart.terminate();
@@ -164,6 +171,7 @@ export class BoardRun {
   #heard(report: ProcessorReport): void {
     switch (report.kind) {
       case "memory": {
+        this.#memory = report.memory;
         const start: UartStart = {
           control: this.#control.buffer,
           faults: this.#faults.buffer,
@@ -201,7 +209,9 @@ export class BoardRun {
         this.#off.resolve();
         return;
       case "broken":
-        console.error(`${this.#settings.link}: the emulated board broke down: ${report.message}`);
+        if (!this.#control.stopped) {
+          console.error(`${this.#settings.link}: the emulated board broke down: ${report.message}`);
+        }
         this.#off.resolve();
         return;
     }

@@ -84,8 +84,6 @@ class Uart {
       this.#connect();
       this.#report({ kind: "port", port: null });
     }
-    // A program that computes in a loop notices nothing else, and its thread would run for ever.
-    this.#interrupt();
     // Also where the cable was out when the board stopped.
     this.#report({ kind: "port", port: null });
   }
