@@ -44,6 +44,8 @@ const CTRL_D = 0x04;
 const CTRL_E = 0x05;
 const RAW_BANNER = ascii("raw REPL; CTRL-B to exit\r\n>");
 const FRIENDLY_PROMPT = ascii(">>> ");
+/** A loop and some output: between them every port looks whether it was interrupted. */
+const INTERRUPTIBLE = ascii("for i in(0,1):print(i)");
 const END_OF_OUTPUT = Uint8Array.of(CTRL_D);
 /** When nothing comes for this long after a Ctrl-C, whatever it caused has been said. */
 const QUIET_MS = 40;
@@ -75,6 +77,8 @@ export class RawRepl {
   readonly #port: SerialPort;
   readonly #inbox: Inbox;
   #rawPaste: boolean | null = null;
+  /** Whether a Ctrl-C may still wait in an old firmware. */
+  #interruptMayWait = false;
 
   private constructor(port: SerialPort) {
     this.#port = port;
@@ -118,6 +122,7 @@ export class RawRepl {
     await withTimeout(signal, { ms: timeoutMs, onTimeout }, async (bounded) => {
       for (let roundMs = FIRST_ROUND_MS;; roundMs = Math.min(roundMs * 2, LONGEST_ROUND_MS)) {
         this.#inbox.clear();
+        this.#interruptMayWait = true;
         await this.#send(Uint8Array.of(CTRL_C, CTRL_C), bounded);
         await this.#inbox.settle({ signal: bounded, quietMs: QUIET_MS, totalMs: roundMs });
         // A raw REPL takes a Ctrl-C without a word, and a program may print what looks like a prompt.
@@ -149,11 +154,7 @@ export class RawRepl {
     return await withTimeout(signal, { ms: totalMs, onTimeout }, async (bounded) => {
       const waiting = { signal: bounded, idleMs };
       await this.#transfer(source, { signal: bounded, idleMs: Math.min(idleMs, TRANSFER_IDLE_MS) });
-      const limit = { ...waiting, maxBytes: MAX_OUTPUT_BYTES };
-      const stdout = await this.#inbox.until(END_OF_OUTPUT, limit);
-      const stderr = await this.#inbox.until(END_OF_OUTPUT, limit);
-      await this.#expect(ascii(">"), waiting);
-      return { stdout: stdout.slice(0, -1), stderr: stderr.slice(0, -1) };
+      return await this.#reply(waiting);
     });
   }
 
@@ -234,9 +235,28 @@ export class RawRepl {
   async #transfer(source: Uint8Array<ArrayBuffer>, waiting: Waiting): Promise<void> {
     if (this.#rawPaste !== false && await this.#beginRawPaste(waiting)) {
       await this.#rawPasteSource(source, waiting);
-    } else {
-      await this.#plainSourceReliably(source, waiting);
+      return;
     }
+    await this.#plainSourceReliably(source, waiting);
+  }
+
+  /**
+   * A Ctrl-C that came while the program was already ending waits in an old firmware for the next
+   * code that runs; those with raw-paste drop it (`parse_compile_execute` in shared/runtime/pyexec.c).
+   * So a script that nobody needs goes first, and takes it.
+   */
+  async #takeInterrupt(waiting: Waiting): Promise<void> {
+    await this.#plainSource(INTERRUPTIBLE, waiting);
+    await this.#reply(waiting);
+    this.#interruptMayWait = false;
+  }
+
+  async #reply(waiting: Waiting): Promise<Execution> {
+    const limit = { ...waiting, maxBytes: MAX_OUTPUT_BYTES };
+    const stdout = await this.#inbox.until(END_OF_OUTPUT, limit);
+    const stderr = await this.#inbox.until(END_OF_OUTPUT, limit);
+    await this.#expect(ascii(">"), waiting);
+    return { stdout: stdout.slice(0, -1), stderr: stderr.slice(0, -1) };
   }
 
   /** `05 41 01`; the answers are listed in MicroPython's docs/reference/repl.rst, "Raw-paste mode". */
@@ -305,6 +325,7 @@ export class RawRepl {
   async #plainSourceReliably(source: Uint8Array<ArrayBuffer>, waiting: Waiting): Promise<void> {
     for (let attempt = 1;; attempt++) {
       try {
+        if (this.#interruptMayWait) await this.#takeInterrupt(waiting);
         return await this.#plainSource(source, waiting);
       } catch (error) {
         const lost = error instanceof UotaError && error.code === "timed_out";

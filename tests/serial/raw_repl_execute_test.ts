@@ -100,13 +100,38 @@ for (const answer of ["R\x00", "ra"] as const) {
   });
 }
 
+/** Answers the script that goes first on an old firmware, with the interrupt that waited for it. */
+async function interruptFirst(line: Line): Promise<void> {
+  assertEquals(await line.until("\x04"), "for i in(0,1):print(i)\x04");
+  await line.write("OK\x04Traceback…\r\nKeyboardInterrupt: \r\n\x04>");
+}
+
+Deno.test("RawRepl.execute() lets no Ctrl-C of its own hit a script on an old firmware", async () => {
+  await scripted(async (line) => {
+    await awaitRawPaste(line);
+    await line.write("R\x00");
+    await interruptFirst(line);
+    for (const value of [1, 2]) {
+      assertEquals(await line.until("\x04"), `print(${value})\x04`);
+      await line.write(`OK${value}\r\n\x04\x04>`);
+    }
+  }, async (repl) => {
+    for (const value of [1, 2]) {
+      const { stdout } = await repl.execute(bytesOf(`print(${value})`), { signal });
+      assertEquals(latin1(stdout), `${value}\r\n`);
+    }
+  });
+});
+
 Deno.test("RawRepl.execute() sends a plain script again when its OK got lost", async () => {
   await scripted(async (line) => {
     await awaitRawPaste(line);
     await line.write("R\x00");
+    await interruptFirst(line);
     assertEquals(await line.until("\x04"), "print(1)\x04");
     // The line lost the 04: nothing comes back, and the host starts over.
     await awaitEntry(line);
+    await interruptFirst(line);
     assertEquals(await line.until("\x04"), "print(1)\x04");
     await line.write("OK1\r\n\x04\x04>");
   }, async (repl) => {
