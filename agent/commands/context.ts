@@ -1,5 +1,7 @@
 /** What every command gets from `main.ts`, and what it may not get for itself. */
 import { configPath, type Environment, type GatewayConfig, loadConfig } from "../../config/mod.ts";
+import type { Gateway } from "../gateway.ts";
+import { LocalGateway } from "../local_gateway.ts";
 import { showProgress, type Verbosity } from "../report/progress.ts";
 import type { Progress } from "../report/progress.ts";
 import type { Terminal } from "../report/terminal.ts";
@@ -39,6 +41,11 @@ export class CommandContext {
   /** @throws {UotaError} `config_invalid` */
   loadConfig(): Promise<GatewayConfig> {
     return loadConfig(configPath(this.#flags.config, this.#env), { env: this.#env });
+  }
+
+  /** The gateway to ask. @throws {UotaError} `config_invalid` */
+  async gateway(): Promise<Gateway> {
+    return new LocalGateway(await this.loadConfig());
   }
 
   /** Says something on stderr that is no result. */
