@@ -33,10 +33,10 @@ export async function rollback(
   const { signal, log = () => {} } = options;
   const jobs = request.jobs ?? config.gateway.jobs;
   using memory = Memory.open(config.gateway.stateDir, log);
-  const boards = await chooseBoards(config, request.selectors, { signal, jobs });
+  const boards = await chooseBoards(config, request.selectors, { ...options, jobs });
   return await attemptBoards(
     boards,
-    { ...options, config, jobs, memory },
+    { ...options, config, jobs, memory, purpose: () => "rollback" },
     (work) => goBack(work, memory, log),
   );
 }

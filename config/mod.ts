@@ -36,10 +36,12 @@ export const DEFAULT_CONFIG_PATH = "/etc/uota-gateway/gateway.toml";
 
 const DEFAULT_PORTS: readonly string[] = ["/dev/ttyACM*", "/dev/ttyUSB*"];
 const DEFAULT_JOBS = 8;
+const DEFAULT_POLL_INTERVAL = "15m";
 const DEFAULT_SETTINGS: BoardSettings = {
   baud: 115_200,
   exclude: [],
   delete: [],
+  auto: true,
   pin: "",
   confirmMs: 5000,
   ready: "",
@@ -158,6 +160,7 @@ function complete(file: FileContent, around: Surroundings): GatewayConfig {
   return {
     source: {
       url: withSlash(source.url),
+      pollIntervalMs: parseDuration(source.poll_interval ?? DEFAULT_POLL_INTERVAL) ?? 0,
       pubkeyHash: source.pubkey_hash ?? "",
       caFile: source.ca_file ? resolve(around.directory, source.ca_file) : "",
       headers: source.headers ?? {},
@@ -184,6 +187,7 @@ function withOverrides(base: BoardSettings, overrides: FileSettings): BoardSetti
     baud: overrides.baud ?? base.baud,
     exclude: overrides.exclude?.map(boardPath) ?? base.exclude,
     delete: overrides.delete?.map(boardPath) ?? base.delete,
+    auto: overrides.auto ?? base.auto,
     pin: overrides.pin ?? base.pin,
     confirmMs: durationOr(overrides.confirm, base.confirmMs),
     ready: overrides.ready ?? base.ready,

@@ -17,7 +17,6 @@ interface NotBuilt {
 const DAEMON = "this version has no daemon, remove the key";
 
 const NOT_BUILT: readonly NotBuilt[] = [
-  { section: "source", key: "poll_interval", asks: always, why: DAEMON },
   {
     section: "source",
     key: "public_keys",
@@ -31,7 +30,6 @@ const NOT_BUILT: readonly NotBuilt[] = [
     why: 'this version does not check signatures, write "sha256"',
   },
   { section: "gateway", key: "control_socket", asks: (value) => value !== "", why: DAEMON },
-  { section: "defaults and board", key: "auto", asks: (value) => value !== false, why: DAEMON },
 ];
 
 function always(): boolean {

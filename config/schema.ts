@@ -44,7 +44,7 @@ const settings = {
 
 const source = z.strictObject({
   url: text(values.urlProblem),
-  poll_interval: text(values.durationProblem).optional(),
+  poll_interval: text(values.pollIntervalProblem).optional(),
   pubkey_hash: text(values.pubkeyHashProblem).optional(),
   ca_file: text().optional(),
   headers: z.record(z.string(), text(values.headerValueProblem)).superRefine((headers, context) => {

@@ -13,6 +13,8 @@ export const MAX_BAUD = 12_000_000;
 /** More than a gateway has ports for. */
 export const MAX_JOBS = 256;
 
+const MIN_POLL_INTERVAL_MS = 1000;
+const MAX_POLL_INTERVAL_MS = 7 * 86_400_000;
 const MAX_CONFIRM_MS = 600_000;
 const MIN_WATCHDOG_MS = 500;
 const MAX_WATCHDOG_MS = 600_000;
@@ -71,6 +73,15 @@ export function durationProblem(text: string): string | null {
   return parseDuration(text) === null
     ? `is not a duration, write it as in "30s", "15m" or "1h30m"`
     : null;
+}
+
+/** The longest is what timers carry. */
+export function pollIntervalProblem(text: string): string | null {
+  const durationMs = parseDuration(text);
+  if (durationMs === null) return durationProblem(text);
+  return durationMs >= MIN_POLL_INTERVAL_MS && durationMs <= MAX_POLL_INTERVAL_MS
+    ? null
+    : 'must be between "1s" and "7d"';
 }
 
 /** A board is busy for as long as it is watched, so this cannot be hours. */

@@ -11,6 +11,7 @@ export { pause } from "./deadline.ts";
 export type { Argument } from "./guard.ts";
 export type { WatchOptions } from "./raw_repl.ts";
 export { isUnnameable, type PathKind, type PathState, type TreeEntry } from "./path_state.ts";
+export { PortWatch } from "./port_watch.ts";
 export {
   describePort,
   type FindOptions,

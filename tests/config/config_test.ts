@@ -43,6 +43,7 @@ Deno.test("loadConfig() puts the defaults in", async () => {
     baud: 115200,
     exclude: [],
     delete: [],
+    auto: true,
     pin: "",
     confirmMs: 5000,
     ready: "",
@@ -51,6 +52,7 @@ Deno.test("loadConfig() puts the defaults in", async () => {
   assertEquals(await load(MINIMAL), {
     source: {
       url: "https://example.com/downloads/",
+      pollIntervalMs: 900_000,
       pubkeyHash: "",
       caFile: "",
       headers: {},
@@ -82,6 +84,7 @@ Deno.test("loadConfig() reads every key", async () => {
   const config = await withFile(
     `[source]
      url = "http://10.0.0.1:8080/fw"
+     poll_interval = "1m30s"
      ca_file = "ca.pem"
      headers = { Authorization = "Bearer x" }
      require = "none"
@@ -125,6 +128,7 @@ Deno.test("loadConfig() reads every key", async () => {
   );
   assertEquals(config.source.url, "http://10.0.0.1:8080/fw/");
   assertEquals(config.source.headers, { Authorization: "Bearer x" });
+  assertEquals(config.source.pollIntervalMs, 90_000);
   assertEquals(config.source.require, "none");
   assertEquals(config.gateway.ports, ["/tmp/boards/*"]);
   assertEquals(config.gateway.jobs, 2);
@@ -132,6 +136,7 @@ Deno.test("loadConfig() reads every key", async () => {
     baud: 9600,
     exclude: ["secrets.py", "certs"],
     delete: ["old.py"],
+    auto: false,
     pin: "1.2",
     confirmMs: 1500,
     ready: "up",
@@ -393,8 +398,11 @@ const FAULTS: readonly (readonly [string, string])[] = [
     `${MINIMAL}${BOARD}watchdog = "10ms"\n`,
     'board[0].watchdog: must be between "500ms" and "10m", what the board\'s program gives machine.WDT',
   ],
+  [
+    `${MINIMAL}poll_interval = "500ms"\n`,
+    'source.poll_interval: must be between "1s" and "7d"',
+  ],
   // not built
-  [`${MINIMAL}poll_interval = "15m"\n`, `source.poll_interval: ${DAEMON}`],
   [
     `${MINIMAL}poll_interval = "15 minutes"\n`,
     `source.poll_interval: is not a duration, write it as in "30s", "15m" or "1h30m"`,
@@ -408,7 +416,6 @@ const FAULTS: readonly (readonly [string, string])[] = [
     `source.require: this version does not check signatures, write "sha256"`,
   ],
   [`${MINIMAL}[gateway]\ncontrol_socket = "/run/x"\n`, `gateway.control_socket: ${DAEMON}`],
-  [`${MINIMAL}[defaults]\nauto = true\n`, `defaults.auto: ${DAEMON}`],
 ];
 
 for (const [text, message] of FAULTS) {
@@ -421,7 +428,7 @@ Deno.test("loadConfig() says everything that is wrong at once", async () => {
   const message = await complaint(
     `[source]
      url = "ftp://example.com/"
-     poll_interval = "15m"
+     poll_interval = "15 minutes"
      headers = { Authorization = 1 }
      [gateway]
      job = 1
