@@ -144,10 +144,13 @@ export const ARCHITECTURE: readonly ArchitectureRule[] = [
         : [],
   },
   {
-    name: "only libc.ts calls Deno.dlopen",
+    name: "only libc.ts and systemd.ts call Deno.dlopen",
     reason:
       "foreign functions can break memory safety, so they stay where they can be read at once",
-    violations: usedOnlyIn(/\bDeno\s*\.\s*dlopen\b/, ["serial/libc.ts"]),
+    violations: usedOnlyIn(/\bDeno\s*\.\s*dlopen\b/, [
+      "serial/libc.ts",
+      "agent/daemon/systemd.ts",
+    ]),
   },
   {
     name: "only main.ts ends the process",
