@@ -2,6 +2,7 @@
 import { Journal, ServiceManager } from "../../../agent/daemon/systemd.ts";
 import { assert, assertEquals, assertIncludes } from "../../assert.ts";
 import { DatagramReceiver, receiverAvailable } from "./datagram_receiver.ts";
+import { journalStream } from "./journal_stream.ts";
 
 const ignore = !await receiverAvailable();
 
@@ -16,14 +17,6 @@ async function temporarySocket(): Promise<{ readonly path: string } & AsyncDispo
     path: `${directory}/socket`,
     [Symbol.asyncDispose]: () => Deno.remove(directory, { recursive: true }),
   };
-}
-
-/** What systemd sets for a service whose stderr it connected to the journal: as coreutils see it. */
-async function journalStream(): Promise<string> {
-  const { stdout } = await new Deno.Command("stat", {
-    args: ["--dereference", "--format=%d:%i", `/proc/${Deno.pid}/fd/2`],
-  }).output();
-  return new TextDecoder().decode(stdout).trim();
 }
 
 function connected(env: Readonly<Record<string, string>>): ServiceManager {
