@@ -98,7 +98,13 @@ const STEPS = [
 
 /** Where each package may be imported: files, or directories that end in a slash. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  commander: ["agent/commands/program.ts", "tests/boards/main.ts", "tests/cuts/main.ts"],
+  commander: [
+    "agent/commands/program.ts",
+    "agent/commands/program_boards.ts",
+    "agent/commands/program_gateway.ts",
+    "tests/boards/main.ts",
+    "tests/cuts/main.ts",
+  ],
   "fast-check": ["tests/"],
   "log-update": ["agent/report/terminal.ts"],
   micropython: ["tests/boards/"],

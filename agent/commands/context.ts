@@ -1,5 +1,6 @@
 /** What every command gets from `main.ts`, and what it may not get for itself. */
 import { configPath, type Environment, type GatewayConfig, loadConfig } from "../../config/mod.ts";
+import type { ExitCode } from "../exit_code.ts";
 import { showProgress, type Verbosity } from "../report/progress.ts";
 import type { Progress } from "../report/progress.ts";
 import type { Terminal } from "../report/terminal.ts";
@@ -20,6 +21,11 @@ export interface Surroundings {
   /** Aborted by SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
 }
+
+/** Runs a command with its context and keeps its exit code. */
+export type RunCommand = (
+  command: (context: CommandContext) => Promise<ExitCode>,
+) => Promise<void>;
 
 export class CommandContext {
   readonly signal: AbortSignal;
