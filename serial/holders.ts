@@ -6,6 +6,7 @@
  * pseudo-terminal an open descriptor proves nothing by itself; on a real port it does.
  */
 import { readdir, readFile, readlink, realpath, stat } from "node:fs/promises";
+import { basename } from "node:path";
 
 /** A process that has the port open. */
 export interface Holder {
@@ -115,6 +116,8 @@ async function readLockers(key: string): Promise<Set<number>> {
 /** A script's name is often only in its interpreter's arguments (`python3 -m mpremote …`). */
 async function commandOf(pid: number): Promise<string> {
   const words = (await readText(`/proc/${pid}/cmdline`)).split("\0").filter((word) => word !== "");
+  // The program's directory says little, and would leave no room for what does.
+  if (words[0] !== undefined) words[0] = basename(words[0]);
   const line = words.join(" ");
   if (line.length > LONGEST_COMMAND) return `${line.slice(0, LONGEST_COMMAND)}…`;
   return line || (await readText(`/proc/${pid}/comm`)).trim() || "a program";

@@ -2,15 +2,14 @@
 import { EXIT, type ExitCode } from "../exit_code.ts";
 import { boardsJson } from "../report/json.ts";
 import { boardsText } from "../report/text.ts";
-import { surveyBoards } from "../survey.ts";
 import type { CommandContext } from "./context.ts";
 
 /** Exits with 75 where a board could not be asked: its line says why. */
 export async function runBoards(context: CommandContext): Promise<ExitCode> {
-  const config = await context.loadConfig();
+  const gateway = await context.gateway();
   const boards = await (async () => {
     using progress = context.showProgress();
-    return await surveyBoards(config, {
+    return await gateway.boards({
       signal: context.signal,
       onProgress: progress.onProgress,
       log: progress.log,

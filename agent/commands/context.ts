@@ -1,6 +1,8 @@
 /** What every command gets from `main.ts`, and what it may not get for itself. */
 import { configPath, type Environment, type GatewayConfig, loadConfig } from "../../config/mod.ts";
 import type { ExitCode } from "../exit_code.ts";
+import type { Gateway } from "../gateway.ts";
+import { LocalGateway } from "../local_gateway.ts";
 import { showProgress, type Verbosity } from "../report/progress.ts";
 import type { Progress } from "../report/progress.ts";
 import type { Terminal } from "../report/terminal.ts";
@@ -45,6 +47,11 @@ export class CommandContext {
   /** @throws {UotaError} `config_invalid` */
   loadConfig(): Promise<GatewayConfig> {
     return loadConfig(configPath(this.#flags.config, this.#env), { env: this.#env });
+  }
+
+  /** The gateway to ask. @throws {UotaError} `config_invalid` */
+  async gateway(): Promise<Gateway> {
+    return new LocalGateway(await this.loadConfig());
   }
 
   /** Says something on stderr that is no result. */

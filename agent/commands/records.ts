@@ -1,14 +1,12 @@
 /** `uota status` and `uota history`: what the store knows, without touching a board. */
 import { EXIT, type ExitCode } from "../exit_code.ts";
-import { selectBoards } from "../fleet/selection.ts";
-import { Memory } from "../memory.ts";
 import { historyJson, statusJson } from "../report/json.ts";
 import { historyText, statusText } from "../report/records_text.ts";
 import type { CommandContext } from "./context.ts";
 
 export async function runStatus(context: CommandContext): Promise<ExitCode> {
-  using memory = await openMemory(context);
-  const boards = memory.store.status();
+  const gateway = await context.gateway();
+  const boards = await gateway.status({ signal: context.signal, log: context.warn });
   context.print({
     json: () => statusJson(boards),
     text: (options) => statusText(boards, options),
@@ -21,25 +19,11 @@ export async function runHistory(
   selectors: readonly string[],
   context: CommandContext,
 ): Promise<ExitCode> {
-  using memory = await openMemory(context);
-  const all = memory.store.history();
-  const config = await context.loadConfig();
-  const groupOf = (name: string) =>
-    config.boards.find((entry) => entry.name === name)?.group ?? null;
-  const selectable = all.map((attempt) => ({
-    ...attempt,
-    ports: attempt.port === null ? [] : [attempt.port],
-    group: groupOf(attempt.name),
-  }));
-  const chosen = selectors.length === 0 ? all : selectBoards(selectors, selectable);
+  const gateway = await context.gateway();
+  const attempts = await gateway.history(selectors, { signal: context.signal, log: context.warn });
   context.print({
-    json: () => historyJson(chosen),
-    text: (options) => historyText(chosen, options),
+    json: () => historyJson(attempts),
+    text: (options) => historyText(attempts, options),
   });
   return EXIT.ok;
-}
-
-async function openMemory(context: CommandContext): Promise<Memory> {
-  const { gateway } = await context.loadConfig();
-  return Memory.open(gateway.stateDir, context.warn);
 }

@@ -3,18 +3,18 @@ import { EXIT, type ExitCode, exitCodeOfOutcomes } from "../exit_code.ts";
 import { resolvePortSelectors } from "../fleet/port_selectors.ts";
 import { updateJson } from "../report/json.ts";
 import { updateText } from "../report/text.ts";
-import { rollback, type RollbackRequest } from "../rollback.ts";
+import type { RollbackRequest } from "../rollback.ts";
 import type { CommandContext } from "./context.ts";
 
 export async function runRollback(
   request: RollbackRequest,
   context: CommandContext,
 ): Promise<ExitCode> {
-  const config = await context.loadConfig();
+  const gateway = await context.gateway();
   const selectors = await resolvePortSelectors(request.selectors);
   const boards = await (async () => {
     using progress = context.showProgress();
-    return await rollback(config, { ...request, selectors }, {
+    return await gateway.rollback({ ...request, selectors }, {
       signal: context.signal,
       onProgress: progress.onProgress,
       log: progress.log,

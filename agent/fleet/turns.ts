@@ -1,0 +1,180 @@
+/**
+ * One job a board, however many ask for it: who asks for what is already being done gets that job,
+ * who asks for something else waits until it has ended. For a process in which several runs go on,
+ * which is the daemon.
+ *
+ * INVARIANTS
+ * - At most one job with the same key is under way, and at most `jobs` altogether.
+ * - A job is cancelled only when everybody who asked for it has gone.
+ */
+import type { ProgressEvent } from "../attempts.ts";
+
+/** Somebody who waits for a job. */
+export interface Participant {
+  readonly signal: AbortSignal;
+  readonly onProgress?: ((event: ProgressEvent) => void) | undefined;
+}
+
+/** A job under way. */
+export interface RunningTurn {
+  readonly key: string;
+  /** When it last showed progress, on the clock of `performance.now()`. */
+  readonly progressAtMs: number;
+}
+
+export interface TurnsOptions {
+  /** How many side by side. */
+  readonly jobs: number;
+  /** Sees the events of all jobs, once. */
+  readonly onProgress?: (event: ProgressEvent) => void;
+}
+
+/** What the job itself gets. */
+export type Run<Result> = (turn: Required<Participant>) => Promise<Result>;
+
+export class Turns {
+  readonly #turns = new Map<string, Turn>();
+  readonly #options: TurnsOptions;
+  #free: number;
+  readonly #queue: (() => void)[] = [];
+
+  constructor(options: TurnsOptions) {
+    this.#options = options;
+    this.#free = options.jobs;
+  }
+
+  get running(): readonly RunningTurn[] {
+    return [...this.#turns.values()];
+  }
+
+  /** Whether a job with this key is under way or waits for its turn. */
+  isTaken(key: string): boolean {
+    return this.#turns.has(key);
+  }
+
+  /**
+   * Does a job, or joins the one under way that has the same key and purpose.
+   *
+   * @param purpose tells jobs whose results are the same, and of the same type
+   * @throws the participant's reason when it aborts while others still want the job; whatever `run`
+   *   throws
+   */
+  async take<Result>(
+    key: string,
+    purpose: string,
+    participant: Participant,
+    run: Run<Result>,
+  ): Promise<Result> {
+    const { signal } = participant;
+    signal.throwIfAborted();
+    for (let turn = this.#turns.get(key); turn; turn = this.#turns.get(key)) {
+      // The same purpose has the same type of result, see above.
+      if (turn.isJoinable(purpose)) return await turn.join(participant) as Result;
+      await settledOrAborted(turn.ended, signal);
+    }
+    const turn = new Turn(key, purpose, this.#options.onProgress);
+    this.#turns.set(key, turn);
+    turn.start(async (given) => {
+      try {
+        await this.#enter();
+        try {
+          given.signal.throwIfAborted();
+          return await run(given);
+        } finally {
+          this.#leave();
+        }
+      } finally {
+        this.#turns.delete(key);
+      }
+    });
+    return await turn.join(participant) as Result;
+  }
+
+  /** Waits until no job is under way. */
+  async idle(): Promise<void> {
+    while (this.#turns.size > 0) {
+      await Promise.allSettled([...this.#turns.values()].map(({ ended }) => ended));
+    }
+  }
+
+  async #enter(): Promise<void> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((resolve) => this.#queue.push(resolve));
+  }
+
+  #leave(): void {
+    const next = this.#queue.shift();
+    if (next) next();
+    else this.#free++;
+  }
+}
+
+class Turn implements RunningTurn {
+  readonly key: string;
+  progressAtMs = performance.now();
+  readonly #purpose: string;
+  readonly #controller = new AbortController();
+  readonly #participants = new Set<Participant>();
+  readonly #result = Promise.withResolvers<unknown>();
+  readonly #observe: ((event: ProgressEvent) => void) | undefined;
+  /** What somebody who joins later has missed. */
+  #latest: ProgressEvent | null = null;
+
+  constructor(key: string, purpose: string, observe: ((event: ProgressEvent) => void) | undefined) {
+    this.key = key;
+    this.#purpose = purpose;
+    this.#observe = observe;
+  }
+
+  /** Settles when the job has; never rejects. */
+  get ended(): Promise<void> {
+    return this.#result.promise.then(() => {}, () => {});
+  }
+
+  isJoinable(purpose: string): boolean {
+    return this.#purpose === purpose && !this.#controller.signal.aborted;
+  }
+
+  start(run: Run<unknown>): void {
+    const given = { signal: this.#controller.signal, onProgress: this.#progress };
+    run(given).then(this.#result.resolve, this.#result.reject);
+  }
+
+  async join(participant: Participant): Promise<unknown> {
+    const { signal, onProgress } = participant;
+    this.#participants.add(participant);
+    if (this.#latest) onProgress?.(this.#latest);
+    const left = Promise.withResolvers<never>();
+    const onAbort = () => {
+      this.#participants.delete(participant);
+      // The last one waits for the end, since the job may have to be carried through.
+      if (this.#participants.size === 0) this.#controller.abort(signal.reason);
+      else left.reject(signal.reason);
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      return await Promise.race([this.#result.promise, left.promise]);
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      this.#participants.delete(participant);
+    }
+  }
+
+  readonly #progress = (event: ProgressEvent): void => {
+    this.progressAtMs = performance.now();
+    this.#latest = event;
+    this.#observe?.(event);
+    for (const { onProgress } of this.#participants) onProgress?.(event);
+  };
+}
+
+async function settledOrAborted(ended: Promise<void>, signal: AbortSignal): Promise<void> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    await Promise.race([ended, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}

@@ -1,0 +1,58 @@
+/** The gateway in this process. */
+import type { GatewayConfig } from "../config/mod.ts";
+import type { RunOptions } from "./attempts.ts";
+import type { Outcome } from "./board/outcome.ts";
+import { selectBoards } from "./fleet/selection.ts";
+import type { AttemptRecord, BoardStatus } from "./fleet/store.ts";
+import type { AskOptions, Gateway } from "./gateway.ts";
+import { Memory } from "./memory.ts";
+import { rollback, type RollbackRequest } from "./rollback.ts";
+import { type AttachedBoard, surveyBoards } from "./survey.ts";
+import { update, type UpdateReport, type UpdateRequest } from "./update.ts";
+
+export class LocalGateway implements Gateway {
+  readonly #config: GatewayConfig;
+
+  constructor(config: GatewayConfig) {
+    this.#config = config;
+  }
+
+  update(request: UpdateRequest, options: RunOptions): Promise<UpdateReport> {
+    return update(this.#config, request, options);
+  }
+
+  rollback(request: RollbackRequest, options: RunOptions): Promise<readonly Outcome[]> {
+    return rollback(this.#config, request, options);
+  }
+
+  boards(options: RunOptions): Promise<readonly AttachedBoard[]> {
+    return surveyBoards(this.#config, options);
+  }
+
+  // Not async by itself: the store answers at once, but failures are to come as rejections.
+  async status(options: AskOptions): Promise<readonly BoardStatus[]> {
+    using memory = this.#openMemory(options);
+    return await Promise.resolve(memory.store.status());
+  }
+
+  /** @throws {UotaError} `unknown_board` where a selector means no board of the history */
+  async history(
+    selectors: readonly string[],
+    options: AskOptions,
+  ): Promise<readonly AttemptRecord[]> {
+    using memory = this.#openMemory(options);
+    const all = await Promise.resolve(memory.store.history());
+    if (selectors.length === 0) return all;
+    const groups = new Map(this.#config.boards.map(({ name, group }) => [name, group]));
+    const selectable = all.map((attempt) => ({
+      ...attempt,
+      ports: attempt.port === null ? [] : [attempt.port],
+      group: groups.get(attempt.name) ?? null,
+    }));
+    return selectBoards(selectors, selectable);
+  }
+
+  #openMemory({ log = () => {} }: AskOptions): Memory {
+    return Memory.open(this.#config.gateway.stateDir, log);
+  }
+}
