@@ -1,5 +1,6 @@
 /** What every command gets from `main.ts`, and what it may not get for itself. */
 import { configPath, type Environment, type GatewayConfig, loadConfig } from "../../config/mod.ts";
+import type { ExitCode } from "../exit_code.ts";
 import type { Gateway } from "../gateway.ts";
 import { LocalGateway } from "../local_gateway.ts";
 import { showProgress, type Verbosity } from "../report/progress.ts";
@@ -22,6 +23,11 @@ export interface Surroundings {
   /** Aborted by SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
 }
+
+/** Runs a command with its context and keeps its exit code. */
+export type RunCommand = (
+  command: (context: CommandContext) => Promise<ExitCode>,
+) => Promise<void>;
 
 export class CommandContext {
   readonly signal: AbortSignal;

@@ -1,0 +1,29 @@
+/** The commands that concern the gateway itself and touch no board. */
+import type { Command } from "commander";
+import type { RunCommand } from "./context.ts";
+import { runDemoCommand } from "./demo.ts";
+import { examples, SELECTOR_HELP } from "./program_help.ts";
+import { runHistory, runStatus } from "./records.ts";
+
+export function addGatewayCommands(program: Command, run: RunCommand): void {
+  program.command("status")
+    .description("What the gateway knows of each board: version, last outcome and when.")
+    .addHelpText("after", examples(["uota status", "touches no board"]))
+    .action(() => run(runStatus));
+
+  program.command("history")
+    .description("Past attempts, newest first, with their reasons.")
+    .option("--board <selector...>", "boards to show (default: all)")
+    .addHelpText(
+      "after",
+      SELECTOR_HELP + examples(["uota history --board greenhouse-1", "what happened to it"]),
+    )
+    .action(({ board = [] }: { readonly board?: readonly string[] }) =>
+      run((context) => runHistory(board, context))
+    );
+
+  program.command("demo")
+    .description("Update an emulated board from a release server, both on this machine.")
+    .addHelpText("after", examples(["uota demo", "needs no root, no board and no configuration"]))
+    .action(() => run(runDemoCommand));
+}

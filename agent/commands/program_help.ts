@@ -1,0 +1,25 @@
+/** What `--help` says beside the flags. */
+
+export const SELECTOR_HELP = `
+A SELECTOR is all, a board's name, its uid, a port's path, group:NAME, or a glob over names.
+`;
+
+export const EXIT_CODES = `
+Exit codes:
+  0   all selected boards are updated or current
+  1   at least one failed or was rolled back
+  2   wrong usage
+  69  server unreachable
+  75  some boards unreachable or busy, try again
+  77  release refused
+  78  configuration wrong
+  130 interrupted, 143 terminated; the boards are whole
+`;
+
+/** Commands to copy, each with what it is for. */
+export function examples(...lines: readonly (readonly [command: string, what: string])[]): string {
+  const width = Math.max(...lines.map(([command]) => command.length));
+  return `\nExamples:\n${
+    lines.map(([command, what]) => `  ${command.padEnd(width)}  ${what}\n`).join("")
+  }`;
+}

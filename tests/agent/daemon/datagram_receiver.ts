@@ -1,0 +1,61 @@
+/** The other end of a Unix datagram socket, as systemd and journald have it: a CPython process. */
+import { TextLineStream } from "./text_lines.ts";
+
+const SCRIPT = new URL("./receive_datagrams.py", import.meta.url).pathname;
+
+/** Whether there is a Python to receive with; where not, says so. In CI there must be. */
+export async function receiverAvailable(): Promise<boolean> {
+  try {
+    const { success } = await new Deno.Command("python3", { args: ["--version"] }).output();
+    if (success) return true;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  if (Deno.env.get("CI") !== undefined) throw new Error("CI needs python3 to be installed");
+  console.warn("python3 is not installed: the tests that receive datagrams are skipped");
+  return false;
+}
+
+export class DatagramReceiver implements AsyncDisposable {
+  readonly #process: Deno.ChildProcess;
+  readonly #lines: ReadableStreamDefaultReader<string>;
+  readonly #requests: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+
+  private constructor(process: Deno.ChildProcess) {
+    this.#process = process;
+    this.#lines = process.stdout.pipeThrough(new TextDecoderStream())
+      .pipeThrough(new TextLineStream()).getReader();
+    this.#requests = process.stdin.getWriter();
+  }
+
+  /** Binds `name`, a path or an abstract `@name`. */
+  static async bind(name: string): Promise<DatagramReceiver> {
+    const process = new Deno.Command("python3", {
+      args: [SCRIPT, name],
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    const receiver = new DatagramReceiver(process);
+    const { value } = await receiver.#lines.read();
+    if (value !== "ready") throw new Error(`The receiver did not bind ${name}`);
+    return receiver;
+  }
+
+  /** The next datagram; waits until it is there. */
+  async receive(): Promise<Uint8Array<ArrayBuffer>> {
+    await this.#requests.write(new TextEncoder().encode("\n"));
+    const { value } = await this.#lines.read();
+    if (value === undefined) throw new Error("No datagram came within 30 seconds");
+    return Uint8Array.fromHex(value);
+  }
+
+  async receiveText(): Promise<string> {
+    return new TextDecoder("utf-8", { fatal: true }).decode(await this.receive());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#requests.close().catch(() => {});
+    await this.#lines.cancel();
+    await this.#process.status;
+  }
+}
