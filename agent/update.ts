@@ -25,7 +25,7 @@ import { chooseBoards } from "./fleet/choose.ts";
 import type { FleetBoard } from "./fleet/identity.ts";
 import { Memory } from "./memory.ts";
 import type { Release } from "./release/mod.ts";
-import { type Offer, readLocalOffer, readOffer, readOfferAt } from "./release/offers.ts";
+import { type Offer, readLocalOffer, readOffer, sourceAt } from "./release/offers.ts";
 
 export type { ProgressEvent, RunOptions } from "./attempts.ts";
 
@@ -89,7 +89,7 @@ export async function update(
   for (const url of sourcesOf(boards, config)) {
     const local = request.archive !== null;
     if (url === null) releaseOf(common);
-    else offers.set(url, local ? common : await readOfferAt(url, config.source, getting));
+    else offers.set(url, local ? common : await readOffer(sourceAt(url, config.source), getting));
   }
   const outcomes = await bringToOffers(boards, offers, {
     ...options,

@@ -5,6 +5,7 @@ import type { Gateway } from "../gateway.ts";
 import { LocalGateway } from "../local_gateway.ts";
 import { showProgress, type Verbosity } from "../report/progress.ts";
 import type { Progress } from "../report/progress.ts";
+import { type EventLog, openEventLog } from "../report/event_log.ts";
 import type { Terminal } from "../report/terminal.ts";
 import type { TextOptions } from "../report/text.ts";
 
@@ -22,6 +23,8 @@ export interface Surroundings {
   readonly env: Environment;
   /** Aborted by SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
+  /** A command that is meant to run until then calls this: a signal is no failure of it. */
+  readonly endsBySignal: () => void;
 }
 
 /** Runs a command with its context and keeps its exit code. */
@@ -31,22 +34,24 @@ export type RunCommand = (
 
 export class CommandContext {
   readonly signal: AbortSignal;
+  readonly env: Environment;
   readonly json: boolean;
+  readonly endsBySignal: () => void;
   readonly #terminal: Terminal;
-  readonly #env: Environment;
   readonly #flags: GlobalFlags;
 
-  constructor({ terminal, env, signal }: Surroundings, flags: GlobalFlags) {
+  constructor({ terminal, env, signal, endsBySignal }: Surroundings, flags: GlobalFlags) {
     this.signal = signal;
+    this.env = env;
+    this.endsBySignal = endsBySignal;
     this.json = flags.json ?? false;
     this.#terminal = terminal;
-    this.#env = env;
     this.#flags = flags;
   }
 
   /** @throws {UotaError} `config_invalid` */
   loadConfig(): Promise<GatewayConfig> {
-    return loadConfig(configPath(this.#flags.config, this.#env), { env: this.#env });
+    return loadConfig(configPath(this.#flags.config, this.env), { env: this.env });
   }
 
   /** The gateway to ask. @throws {UotaError} `config_invalid` */
@@ -69,6 +74,15 @@ export class CommandContext {
   print(forms: { readonly json: () => string; readonly text: (options: TextOptions) => string }) {
     const { out, outColumns: width, outColor: color } = this.#terminal;
     out(this.json ? forms.json() : forms.text({ width, color }));
+  }
+
+  /** What a long-running command reports on stderr. */
+  openEventLog(): EventLog {
+    return openEventLog({
+      env: this.env,
+      terminal: this.#terminal,
+      verbose: this.#verbosity() === "verbose",
+    });
   }
 
   /** A line for people, on stdout unless that is for programs. */

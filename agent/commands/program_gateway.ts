@@ -1,6 +1,7 @@
 /** The commands that concern the gateway itself and touch no board. */
 import type { Command } from "commander";
 import type { RunCommand } from "./context.ts";
+import { runDaemon } from "./daemon.ts";
 import { runDemoCommand } from "./demo.ts";
 import { examples, SELECTOR_HELP } from "./program_help.ts";
 import { runHistory, runStatus } from "./records.ts";
@@ -21,6 +22,18 @@ export function addGatewayCommands(program: Command, run: RunCommand): void {
     .action(({ board = [] }: { readonly board?: readonly string[] }) =>
       run((context) => runHistory(board, context))
     );
+
+  program.command("daemon")
+    .description("Keep the attached boards on the releases that they should have, until stopped.")
+    .addHelpText(
+      "after",
+      examples(
+        ["systemctl status uota-gateway", "how it is doing, where it is installed as a service"],
+        ["systemctl reload uota-gateway", "read the configuration anew"],
+        ["journalctl -u uota-gateway", "what it has done"],
+      ),
+    )
+    .action(() => run(runDaemon));
 
   program.command("demo")
     .description("Update an emulated board from a release server, both on this machine.")

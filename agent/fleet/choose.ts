@@ -31,14 +31,7 @@ export async function chooseBoards(
   if (!needsAsking(selectors, known)) return selectBoards(selectors, known);
   const asked = await sideBySide(known, options.jobs, async (board) => {
     if (board.identified || !board.port) return board;
-    const { port } = board;
-    const uid = await inTurn(
-      port.path,
-      options,
-      "uid",
-      ({ signal }) => askUid(port, config, signal),
-    );
-    return identify(config, board, uid);
+    return await askWhoItIs(board, config, options);
   });
   // An entry that matched no port from outside may have been found by its uid now.
   const found = new Set(asked.flatMap(({ port, entry }) => port && entry ? [entry] : []));
@@ -65,6 +58,18 @@ function needsAsking(selectors: readonly string[], known: readonly FleetBoard[])
         return !known.some((board) => board.port && board.identified && selects(selector, board));
     }
   });
+}
+
+/** The board after it was asked for its uid; one that cannot be asked stays as it is known. */
+export async function askWhoItIs(
+  board: FleetBoard,
+  config: GatewayConfig,
+  options: Omit<ChooseOptions, "jobs">,
+): Promise<FleetBoard> {
+  const { port } = board;
+  if (!port) return board;
+  const ask = ({ signal }: Pick<ChooseOptions, "signal">) => askUid(port, config, signal);
+  return identify(config, board, await inTurn(port.path, options, "uid", ask));
 }
 
 async function askUid(

@@ -22,6 +22,7 @@ export {
 } from "./paths.ts";
 export { parsePin, type Pin } from "./pin.ts";
 export { ArchiveCache } from "./cache.ts";
+export { KnownOffers } from "./known_offers.ts";
 export { baseUrl, type Limits, type SourceOptions, type Timeouts } from "./source.ts";
 export { type ConfigBlame, parseUotaConfig, type UotaConfig } from "./uota_cfg.ts";
 export {

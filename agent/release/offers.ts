@@ -31,14 +31,10 @@ export async function readLocalOffer(path: string, options: OfferOptions): Promi
 }
 
 /**
- * What a board's own source offers: the common source's rules at another place. Headers may hold
- * secrets, so they stay with their origin.
+ * A board's own source: the common source's rules at another place. Headers may hold secrets, so
+ * they stay with their origin.
  */
-export async function readOfferAt(
-  url: string,
-  source: SourceConfig,
-  options: OfferOptions,
-): Promise<Offer> {
+export function sourceAt(url: string, source: SourceConfig): SourceConfig {
   const headers = new URL(url).origin === new URL(source.url).origin ? source.headers : {};
-  return await readOffer({ ...source, url, headers }, options);
+  return { ...source, url, headers };
 }
