@@ -30,7 +30,7 @@ export async function rollback(
   request: RollbackRequest,
   options: RunOptions,
 ): Promise<readonly Outcome[]> {
-  const { signal, log = () => {} } = options;
+  const { log = () => {} } = options;
   const jobs = request.jobs ?? config.gateway.jobs;
   using memory = Memory.open(config.gateway.stateDir, log);
   const boards = await chooseBoards(config, request.selectors, { ...options, jobs });

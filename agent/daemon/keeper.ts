@@ -8,7 +8,7 @@
  * - Visits go through the turns, so that a board never has two jobs.
  */
 import type { GatewayConfig } from "../../config/mod.ts";
-import { messageOf, UotaError } from "../../errors/mod.ts";
+import { UotaError } from "../../errors/mod.ts";
 import type { PortInfo } from "../../serial/mod.ts";
 import type { ProgressEvent } from "../attempts.ts";
 import type { Outcome } from "../board/outcome.ts";

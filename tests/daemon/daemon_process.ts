@@ -1,5 +1,5 @@
 /** The daemon as the program that systemd starts: `uota daemon` in a process of its own. */
-import { TextLineStream } from "./text_lines.ts";
+import { TextLineStream } from "../agent/daemon/text_lines.ts";
 
 const MAIN = new URL("../../agent/main.ts", import.meta.url).pathname;
 /** More than any of the daemon's own bounds that a test meets. */
