@@ -7,7 +7,7 @@ import { type Problem, valueAt } from "./problems.ts";
 
 interface NotBuilt {
   /** `board` stands for every entry. */
-  readonly section: "source" | "gateway" | "defaults and board";
+  readonly section: "source" | "defaults and board";
   readonly key: string;
   /** Whether the value asks for what is not there. */
   readonly asks: (value: unknown) => boolean;
@@ -30,7 +30,6 @@ const NOT_BUILT: readonly NotBuilt[] = [
     asks: (value) => value === "signature",
     why: 'this version does not check signatures, write "sha256"',
   },
-  { section: "gateway", key: "control_socket", asks: (value) => value !== "", why: DAEMON },
   { section: "defaults and board", key: "auto", asks: (value) => value !== false, why: DAEMON },
 ];
 

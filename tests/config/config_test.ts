@@ -58,6 +58,7 @@ Deno.test("loadConfig() puts the defaults in", async () => {
     },
     gateway: {
       stateDir: "/var/lib/uota-gateway",
+      controlSocket: "/run/uota-gateway/control.sock",
       ports: ["/dev/ttyACM*", "/dev/ttyUSB*"],
       jobs: 8,
     },
@@ -296,6 +297,14 @@ const FAULTS: readonly (readonly [string, string])[] = [
     `${MINIMAL}[gateway]\nports = ["ttyACM*"]\n`,
     "gateway.ports[0]: must be an absolute path, as in /dev/ttyACM*",
   ],
+  [
+    `${MINIMAL}[gateway]\ncontrol_socket = "control.sock"\n`,
+    "gateway.control_socket: must be an absolute path, as in /run/uota-gateway/control.sock",
+  ],
+  [
+    `${MINIMAL}[gateway]\ncontrol_socket = "/run/${"ü".repeat(52)}"\n`,
+    "gateway.control_socket: must be 107 bytes at most, which is all that a socket's address holds",
+  ],
   [`${MINIMAL}[gateway]\nports = []\n`, "gateway.ports: is empty, so no board could be found"],
   [`${MINIMAL}[gateway]\njobs = 0\n`, "gateway.jobs: must be a whole number from 1 to 256, not 0"],
   [
@@ -407,7 +416,6 @@ const FAULTS: readonly (readonly [string, string])[] = [
     `${MINIMAL}require = "signature"\n`,
     `source.require: this version does not check signatures, write "sha256"`,
   ],
-  [`${MINIMAL}[gateway]\ncontrol_socket = "/run/x"\n`, `gateway.control_socket: ${DAEMON}`],
   [`${MINIMAL}[defaults]\nauto = true\n`, `defaults.auto: ${DAEMON}`],
 ];
 

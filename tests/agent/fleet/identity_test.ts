@@ -20,7 +20,7 @@ function entry(name: string, match: BoardEntry["match"]): BoardEntry {
 function configOf(...boards: readonly BoardEntry[]): GatewayConfig {
   return {
     source: { url: "http://x/", pubkeyHash: "", caFile: "", headers: {}, require: "sha256" },
-    gateway: { stateDir: "/nowhere", ports: ["/dev/ttyACM*"], jobs: 8 },
+    gateway: { stateDir: "/nowhere", controlSocket: null, ports: ["/dev/ttyACM*"], jobs: 8 },
     defaults: SETTINGS,
     boards,
   };
