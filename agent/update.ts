@@ -24,7 +24,7 @@ import { prepareStaging, stage, type Staging } from "./board/stage.ts";
 import { chooseBoards } from "./fleet/choose.ts";
 import type { FleetBoard } from "./fleet/identity.ts";
 import { Memory } from "./memory.ts";
-import type { Release } from "./release/mod.ts";
+import type { KeptArchive, Release } from "./release/mod.ts";
 import { type Offer, readLocalOffer, readOffer, sourceAt } from "./release/offers.ts";
 
 export type { ProgressEvent, RunOptions } from "./attempts.ts";
@@ -38,8 +38,8 @@ export interface UpdateRequest {
   readonly dryRun: boolean;
   /** Null: the configuration's. */
   readonly jobs: number | null;
-  /** A local archive; null: the source's. */
-  readonly archive: string | null;
+  /** A local archive: a file's path, or one that was handed over before. Null: the source's. */
+  readonly archive: string | KeptArchive | null;
 }
 
 export interface ReleaseSummary {

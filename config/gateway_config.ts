@@ -23,6 +23,8 @@ export interface SourceConfig {
 export interface GatewaySection {
   /** Absolute path of the directory that holds the gateway's memory. */
   readonly stateDir: string;
+  /** Absolute path of the socket on which a daemon is asked; null for none. */
+  readonly controlSocket: string | null;
   /** Absolute globs of the ttys on which boards may hang. */
   readonly ports: readonly string[];
   /** How many boards are worked on side by side. */

@@ -34,6 +34,7 @@ export { MAX_JOBS } from "./values.ts";
 /** Where the configuration is when nobody says otherwise. */
 export const DEFAULT_CONFIG_PATH = "/etc/uota-gateway/gateway.toml";
 
+const DEFAULT_CONTROL_SOCKET = "/run/uota-gateway/control.sock";
 const DEFAULT_PORTS: readonly string[] = ["/dev/ttyACM*", "/dev/ttyUSB*"];
 const DEFAULT_JOBS = 8;
 const DEFAULT_POLL_INTERVAL = "15m";
@@ -168,6 +169,7 @@ function complete(file: FileContent, around: Surroundings): GatewayConfig {
     },
     gateway: {
       stateDir: resolve(around.directory, gateway.state_dir ?? defaultStateDir(around)),
+      controlSocket: (gateway.control_socket ?? DEFAULT_CONTROL_SOCKET) || null,
       ports: gateway.ports ?? DEFAULT_PORTS,
       jobs: gateway.jobs ?? DEFAULT_JOBS,
     },

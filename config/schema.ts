@@ -62,7 +62,7 @@ const source = z.strictObject({
 const gateway = z.strictObject({
   state_dir: text((value) => value === "" ? "is empty, leave it out for the default" : null)
     .optional(),
-  control_socket: text().optional(),
+  control_socket: optionalText(values.socketPathProblem),
   ports: z.array(text(values.portGlobProblem)).min(1, "is empty, so no board could be found")
     .optional(),
   jobs: number(values.jobsProblem).optional(),

@@ -109,6 +109,18 @@ export function portPathProblem(path: string): string | null {
     (/[*?[\]{}]/.test(path) ? "must be one port, not a glob" : null);
 }
 
+/** unix(7): `sun_path` holds 108 bytes, of which one ends it. */
+const MAX_SOCKET_PATH_BYTES = 107;
+
+export function socketPathProblem(path: string): string | null {
+  const problem = absoluteProblem(path, "/run/uota-gateway/control.sock");
+  if (problem !== null) return problem;
+  if (path.includes("\0")) return "must not hold a NUL";
+  return new TextEncoder().encode(path).byteLength <= MAX_SOCKET_PATH_BYTES
+    ? null
+    : `must be ${MAX_SOCKET_PATH_BYTES} bytes at most, which is all that a socket's address holds`;
+}
+
 function absoluteProblem(path: string, example: string): string | null {
   return path.startsWith("/") ? null : `must be an absolute path, as in ${example}`;
 }

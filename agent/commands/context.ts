@@ -1,5 +1,6 @@
 /** What every command gets from `main.ts`, and what it may not get for itself. */
 import { configPath, type Environment, type GatewayConfig, loadConfig } from "../../config/mod.ts";
+import { connectControl } from "../daemon/control_client.ts";
 import type { ExitCode } from "../exit_code.ts";
 import type { Gateway } from "../gateway.ts";
 import { LocalGateway } from "../local_gateway.ts";
@@ -54,9 +55,18 @@ export class CommandContext {
     return loadConfig(configPath(this.#flags.config, this.env), { env: this.env });
   }
 
-  /** The gateway to ask. @throws {UotaError} `config_invalid` */
+  /**
+   * The gateway to ask: a daemon's where one runs, else one in this process.
+   *
+   * @throws {UotaError} `config_invalid`, and as {@linkcode connectControl}
+   */
   async gateway(): Promise<Gateway> {
-    return new LocalGateway(await this.loadConfig());
+    const config = await this.loadConfig();
+    const { controlSocket } = config.gateway;
+    const daemon = controlSocket === null
+      ? null
+      : await connectControl(controlSocket, { signal: this.signal });
+    return daemon ?? new LocalGateway(config);
   }
 
   /** Says something on stderr that is no result. */

@@ -5,11 +5,14 @@ export { type Notice, parseNotice } from "./notice.ts";
 export {
   type Cancellable,
   fetchNotice,
+  type KeptArchive,
+  localRelease,
+  MAX_ARCHIVE_BYTES,
   obtainRelease,
   type Poll,
   pollNotice,
   type PollOptions,
-  releaseFromFile,
+  readArchive,
 } from "./obtain.ts";
 export {
   comparisonKey,

@@ -4,7 +4,13 @@
  */
 import type { SourceConfig } from "../../config/mod.ts";
 import { UotaError } from "../../errors/mod.ts";
-import { fetchNotice, type Obtaining, obtainRelease, releaseFromFile } from "./obtain.ts";
+import {
+  fetchNotice,
+  type KeptArchive,
+  localRelease,
+  type Obtaining,
+  obtainRelease,
+} from "./obtain.ts";
 import type { Release } from "./verify.ts";
 
 export type Offer =
@@ -25,9 +31,12 @@ export async function readOffer(source: SourceConfig, options: OfferOptions): Pr
   }
 }
 
-/** A local archive in place of a source. @throws {UotaError} as `releaseFromFile` */
-export async function readLocalOffer(path: string, options: OfferOptions): Promise<Offer> {
-  return { kind: "release", release: await releaseFromFile(path, options) };
+/** A local archive in place of a source. @throws {UotaError} as `localRelease` */
+export async function readLocalOffer(
+  archive: string | KeptArchive,
+  options: OfferOptions,
+): Promise<Offer> {
+  return { kind: "release", release: await localRelease(archive, options) };
 }
 
 /**

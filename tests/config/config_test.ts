@@ -60,6 +60,7 @@ Deno.test("loadConfig() puts the defaults in", async () => {
     },
     gateway: {
       stateDir: "/var/lib/uota-gateway",
+      controlSocket: "/run/uota-gateway/control.sock",
       ports: ["/dev/ttyACM*", "/dev/ttyUSB*"],
       jobs: 8,
     },
@@ -207,7 +208,6 @@ const SELECTOR_CHARACTERS =
   "must not hold a slash, a comma or one of * ? [ ] { } ( ) ! + @ \\, which have a meaning in selectors";
 const PIN_FORMS =
   "must be 64 hex digits (uOTA's form) or sha256/ and the base64 of 32 bytes (the SPKI form)";
-const DAEMON = "this version has no daemon, remove the key";
 
 /** A file, and what is said of it. */
 const FAULTS: readonly (readonly [string, string])[] = [
@@ -300,6 +300,14 @@ const FAULTS: readonly (readonly [string, string])[] = [
   [
     `${MINIMAL}[gateway]\nports = ["ttyACM*"]\n`,
     "gateway.ports[0]: must be an absolute path, as in /dev/ttyACM*",
+  ],
+  [
+    `${MINIMAL}[gateway]\ncontrol_socket = "control.sock"\n`,
+    "gateway.control_socket: must be an absolute path, as in /run/uota-gateway/control.sock",
+  ],
+  [
+    `${MINIMAL}[gateway]\ncontrol_socket = "/run/${"ü".repeat(52)}"\n`,
+    "gateway.control_socket: must be 107 bytes at most, which is all that a socket's address holds",
   ],
   [`${MINIMAL}[gateway]\nports = []\n`, "gateway.ports: is empty, so no board could be found"],
   [`${MINIMAL}[gateway]\njobs = 0\n`, "gateway.jobs: must be a whole number from 1 to 256, not 0"],
@@ -415,7 +423,6 @@ const FAULTS: readonly (readonly [string, string])[] = [
     `${MINIMAL}require = "signature"\n`,
     `source.require: this version does not check signatures, write "sha256"`,
   ],
-  [`${MINIMAL}[gateway]\ncontrol_socket = "/run/x"\n`, `gateway.control_socket: ${DAEMON}`],
 ];
 
 for (const [text, message] of FAULTS) {

@@ -28,7 +28,7 @@ function configOf(...boards: readonly BoardEntry[]): GatewayConfig {
       headers: {},
       require: "sha256",
     },
-    gateway: { stateDir: "/nowhere", ports: ["/dev/ttyACM*"], jobs: 8 },
+    gateway: { stateDir: "/nowhere", controlSocket: null, ports: ["/dev/ttyACM*"], jobs: 8 },
     defaults: SETTINGS,
     boards,
   };
