@@ -53,6 +53,8 @@ interface Kept {
   visiting: boolean;
   /** Set when something changed during a visit. */
   again: boolean;
+  /** Whether the port is away, while a job on its board goes on. */
+  gone: boolean;
   /** The port whose job this one belongs to. */
   belongsTo: string | null;
 }
@@ -62,6 +64,7 @@ export class Keeper {
   #config: GatewayConfig;
   readonly #kept = new Map<string, Kept>();
   readonly #visits = new Set<Promise<void>>();
+  #looking: Promise<void> = Promise.resolve();
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -73,17 +76,24 @@ export class Keeper {
 
   /** How many ports have a board, or something that may be one. */
   get attachedCount(): number {
-    return this.#kept.size;
+    return [...this.#kept.values()].filter(({ gone }) => !gone).length;
   }
 
   /** Looks which ports are there now. */
-  async portsChanged(): Promise<void> {
+  portsChanged(): Promise<void> {
+    this.#looking = this.#looking.catch(() => {}).then(() => this.#look());
+    return this.#looking;
+  }
+
+  async #look(): Promise<void> {
     const attached = await attachedPorts(this.#config.gateway.ports);
     const paths = new Set(attached.map(({ port }) => port.path));
     for (const [path, kept] of this.#kept) {
       if (paths.has(path)) continue;
       stopTimer(kept);
-      this.#kept.delete(path);
+      // A job resets its board: what is known stays until it has ended.
+      kept.gone = this.#options.turns.isTaken(path);
+      if (!kept.gone) this.#kept.delete(path);
     }
     for (const { port, session } of attached) {
       const before = this.#kept.get(port.path);
@@ -138,6 +148,9 @@ export class Keeper {
       kept.belongsTo = null;
       if (kept.settledFor === null) this.#schedule(kept, 0);
     }
+    // By then the job's turn is over; a board that did not come back is forgotten.
+    if (!this.#kept.get(event.port)?.gone) return;
+    setTimeout(() => this.portsChanged().catch(this.#options.onDefect));
   }
 
   /** Waits until no visit is under way; call it after the signal has aborted. */
@@ -256,6 +269,7 @@ function newlyKept(port: PortInfo, session: string, belongsTo: string | null): K
     timer: null,
     visiting: false,
     again: false,
+    gone: false,
   };
 }
 
