@@ -247,8 +247,16 @@ class ControlService {
     // Before a byte is taken: what the archive's name may be.
     checked({ name, sha256: "0".repeat(64) }, keptArchiveSchema);
     using _slot = this.connections.upload(request.socket);
-    const sha256 = await this.#options.archives().receive(bodyOf(request, MAX_ARCHIVE_BYTES));
-    answerJson(response, { name, sha256 } satisfies KeptArchive);
+    try {
+      const sha256 = await this.#options.archives().receive(bodyOf(request, MAX_ARCHIVE_BYTES));
+      answerJson(response, { name, sha256 } satisfies KeptArchive);
+    } catch (error) {
+      if (error instanceof Refusal) throw error;
+      const message =
+        `The daemon cannot keep the archive: ${messageOf(error)}; look at the room and ` +
+        "the rights in gateway.state_dir";
+      throw new Refusal(507, message, { code: "config_invalid" });
+    }
   };
 
   /** Calls the gateway and streams what it tells, for as long as the client is there. */

@@ -181,16 +181,13 @@ Deno.test("a daemon that is stopped tells its clients and waits for its jobs", a
 Deno.test("uota asks the daemon where one listens, also without rights to its state", async (t) => {
   await using board = await startWasmBoard({ files: onBoard(OLD) });
   await using gateway = await makeGateway({ ports: [board.port] });
-  // What the daemon is given is not what the file says, so that it shows who did the work.
-  const state = `${gateway.directory}/state-of-daemon`;
   const { config } = gateway;
-  await using _control = await startControl(
-    config,
-    new LocalGateway({
-      ...config,
-      gateway: { ...config.gateway, stateDir: `${gateway.directory}/state-of-daemon` },
-    }),
-  );
+  // The daemon keeps its state elsewhere, so that it shows who did the work.
+  const stateDir = `${gateway.directory}/state-of-daemon`;
+  await using _control = await startControl({
+    ...config,
+    gateway: { ...config.gateway, stateDir },
+  });
   await Deno.writeTextFile(config.gateway.stateDir, "in the way of a store in any other process");
 
   await t.step("check", async () => {
