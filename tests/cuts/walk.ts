@@ -31,7 +31,10 @@ export interface Progress {
 }
 
 export interface Tally {
+  /** Cuts that happened. */
   readonly cuts: number;
+  /** Cuts that did not, since the attempt was over before them. */
+  readonly notReached: number;
   readonly violations: number;
 }
 
@@ -88,6 +91,7 @@ class Runner {
   readonly #onProgress: WalkOptions["onProgress"];
   #done = 0;
   #cuts = 0;
+  #notReached = 0;
   #violations = 0;
 
   constructor(url: string, total: number, options: Pick<WalkOptions, "onProgress">) {
@@ -97,13 +101,14 @@ class Runner {
   }
 
   get tally(): Tally {
-    return { cuts: this.#cuts, violations: this.#violations };
+    return { cuts: this.#cuts, notReached: this.#notReached, violations: this.#violations };
   }
 
   async run(one: Case): Promise<Verdict> {
     const verdict = await simulate(this.#url, one);
     this.#done++;
     if (verdict.reached) this.#cuts++;
+    else this.#notReached++;
     if (verdict.wrong.length > 0) this.#violations++;
     this.#onProgress({
       name: nameOf(one),
