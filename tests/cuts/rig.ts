@@ -57,12 +57,23 @@ export class Rig implements AsyncDisposable {
     }
   }
 
-  /** Waits until the board's port is there: a board that was just told to reset comes back. */
-  async portThere(): Promise<void> {
+  /**
+   * Waits until the board's port is there: a board that was just told to reset comes back.
+   *
+   * @throws the signal's reason when it does not
+   */
+  async portThere(signal: AbortSignal): Promise<void> {
     using watcher = Deno.watchFs(this.#directory);
     const isThere = () => Deno.stat(this.board.port).then(() => true, () => false);
-    if (await isThere()) return;
-    for await (const _ of watcher) if (await isThere()) return;
+    const close = () => watcher.close();
+    signal.addEventListener("abort", close);
+    try {
+      if (await isThere()) return;
+      for await (const _ of watcher) if (await isThere()) return;
+      signal.throwIfAborted();
+    } finally {
+      signal.removeEventListener("abort", close);
+    }
   }
 
   /** One ordinary update within this process. */

@@ -105,12 +105,12 @@ export async function outcomeOf(
 
 /** A board that was told to reset just before its agent was killed is away for a moment yet. */
 async function updateWhenThere(rig: Rig, signal: AbortSignal): Promise<Outcome> {
-  await rig.portThere();
+  await rig.portThere(signal);
   try {
     return await rig.update(signal);
   } catch (error) {
     if (!(error instanceof UotaError) || error.code !== "not_attached") throw error;
-    await rig.portThere();
+    await rig.portThere(signal);
     return await rig.update(signal);
   }
 }
