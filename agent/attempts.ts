@@ -130,6 +130,7 @@ async function attemptBoard(
     attempt.identified(board);
     memory?.store.identify(id, attempted());
     try {
+      await visit.feedWatchdog(settings().watchdogMs, { signal });
       await claim.identify(visit.board.capabilities.uid, signal);
       await work({ visit, board, key, settings: settings(), attempt, report, signal });
     } finally {
