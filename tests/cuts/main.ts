@@ -7,13 +7,21 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { type Corruption, FILE_SYSTEM_KINDS } from "../boards/mod.ts";
 import { type CorruptRun, runCorrupted } from "./corrupt_line.ts";
-import { type Case, CUT_KINDS, type CutKind, parseCase } from "./cut.ts";
+import {
+  type Case,
+  CUT_KINDS,
+  type CutKind,
+  parseCase,
+  RELEASE_KINDS,
+  type ReleaseKind,
+} from "./cut.ts";
 import { type Progress, runCases, type Tally, walk } from "./walk.ts";
 
 interface Flags {
   readonly sample?: number;
   readonly doubles: number;
   readonly seed: number;
+  readonly releases: readonly ReleaseKind[];
   readonly kinds: readonly (typeof FILE_SYSTEM_KINDS)[number][];
   readonly cuts: readonly (CutKind | "double")[];
   readonly jobs: number;
@@ -37,6 +45,7 @@ const flags = new Command("cuts")
   .option("--doubles <n>", "how many double cuts, without --sample", wholeNumber, DOUBLES)
   .option("--seed <n>", "what is drawn", wholeNumber, 1)
   .option("--kinds <list>", "file systems", oneOf(FILE_SYSTEM_KINDS), FILE_SYSTEM_KINDS)
+  .option("--releases <list>", "installed or rolled back", oneOf(RELEASE_KINDS), RELEASE_KINDS)
   .option("--cuts <list>", "what is cut", oneOf([...CUT_KINDS, "double"]), [...CUT_KINDS, "double"])
   .option("--jobs <n>", "boards at once", wholeNumber, JOBS)
   .option("--only <names>", "just these cuts, as a violation names them", cases)
@@ -75,6 +84,7 @@ async function run(): Promise<Tally> {
     ? flags.doubles
     : Math.round(sample * (cuts.length === 0 ? 1 : DOUBLE_SHARE));
   return await walk({
+    releases: flags.releases,
     fileSystems,
     cuts: cuts.length === 0 ? CUT_KINDS : cuts,
     singles: cuts.length === 0 ? 0 : sample === undefined ? null : sample - doubles,
