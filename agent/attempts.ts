@@ -12,6 +12,7 @@ import type { PortInfo } from "../serial/mod.ts";
 import { Attempt } from "./board/attempt.ts";
 import type { Outcome } from "./board/outcome.ts";
 import { openVisit, type Visit } from "./board/visit.ts";
+import { Claims } from "./fleet/claims.ts";
 import { type FleetBoard, identify } from "./fleet/identity.ts";
 import { sideBySide } from "./fleet/side_by_side.ts";
 import { type BoardKey, boardKey } from "./fleet/store.ts";
@@ -81,10 +82,11 @@ export async function attemptBoards(
     return outcome;
   };
   const attached = boards.flatMap((board) => board.port ? [{ board, port: board.port }] : []);
+  const claims = new Claims();
   const visited = await sideBySide(attached, jobs, async ({ board, port }) => {
     signal.throwIfAborted();
     return await inTurn(port.path, options, options.purpose(board), async (turn) => {
-      const outcome = await attemptBoard(board, port, { ...options, ...turn }, work);
+      const outcome = await attemptBoard(board, port, { ...options, ...turn, claims }, work);
       turn.onProgress?.({ board: outcome.name, port: port.path, phase: "done", outcome });
       return outcome;
     });
@@ -93,16 +95,24 @@ export async function attemptBoards(
   // An entry that matched no port from outside may be one of the boards that said their uid now.
   const found = new Set(visited.map(({ name }) => name));
   const missing = boards.filter(({ port, name }) => port === null && !found.has(name));
-  return [...visited, ...missing.map((board) => done(notAttached(board, options.config)))];
+  return [
+    ...visited,
+    ...missing.map((board) => {
+      const rival = rivalOf(board, visited);
+      return done(rival === null ? notAttached(board, options.config) : taken(board, rival));
+    }),
+  ];
 }
 
 async function attemptBoard(
   known: FleetBoard,
   port: PortInfo,
-  options: AttemptsOptions,
+  options: AttemptsOptions & { readonly claims: Claims },
   work: (work: Work) => Promise<void>,
 ): Promise<Outcome> {
-  const { config, signal, onProgress, memory } = options;
+  const { config, onProgress, memory } = options;
+  using claim = options.claims.begin(port.path);
+  const signal = AbortSignal.any([options.signal, claim.signal]);
   const attempt = new Attempt(known);
   let board = known;
   let key = boardKey({ uid: known.uid, port: port.path });
@@ -129,14 +139,18 @@ async function attemptBoard(
     attempt.identified(board);
     memory?.store.identify(id, attempted());
     try {
+      await visit.feedWatchdog(settings().watchdogMs, { signal });
+      await claim.identify(visit.board.capabilities.uid, signal);
       await work({ visit, board, key, settings: settings(), attempt, report, signal });
     } finally {
       bytesWritten = visit.bytesWritten;
     }
   } catch (error) {
     attempt.failed(error instanceof UotaError ? error : unexpected(error));
-    if (signal.aborted && !attempt.committed) {
-      attempt.failed(new UotaError("cancelled", messageOf(signal.reason)));
+    if (options.signal.aborted && !attempt.committed) {
+      attempt.failed(new UotaError("cancelled", messageOf(options.signal.reason)));
+    } else if (claim.signal.aborted && !attempt.committed) {
+      attempt.failed(claim.signal.reason);
     }
   }
   const outcome = attempt.outcome(bytesWritten);
@@ -147,6 +161,22 @@ async function attemptBoard(
   });
   if (memory) memory.store.addCleanUp(id, attempt.cleanUp);
   return outcome;
+}
+
+/** The name of the entry that has the board which this one matches as well; null without one. */
+function rivalOf({ entry, takenBy }: FleetBoard, visited: readonly Outcome[]): string | null {
+  if (takenBy !== undefined) return takenBy;
+  const { match } = entry ?? {};
+  if (match?.kind !== "uid") return null;
+  return visited.find(({ uid }) => uid?.toLowerCase() === match.uid)?.name ?? null;
+}
+
+function taken(board: FleetBoard, rival: string): Outcome {
+  return new Attempt(board).unreachable(
+    "ambiguous_board",
+    `The board that ${board.name} matches is the one that ${rival} matches, too, and it counts as ` +
+      `${rival}; take one of the two [[board]] entries out of the configuration, or change its match`,
+  );
 }
 
 function notAttached(board: FleetBoard, config: GatewayConfig): Outcome {

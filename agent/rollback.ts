@@ -5,8 +5,8 @@
 import type { GatewayConfig } from "../config/mod.ts";
 import { UotaError } from "../errors/mod.ts";
 import { attemptBoards, type RunOptions, type Work } from "./attempts.ts";
-import { finish, rollBack } from "./board/commit.ts";
-import { glance } from "./board/inspect.ts";
+import { isReadable, rollBack } from "./board/commit.ts";
+import { type Glance, glance } from "./board/inspect.ts";
 import type { Outcome, Reason } from "./board/outcome.ts";
 import { chooseBoards } from "./fleet/choose.ts";
 import { Memory } from "./memory.ts";
@@ -50,13 +50,13 @@ async function goBack(work: Work, memory: Memory, log: (line: string) => void): 
   const { visit, key, attempt, report, signal } = work;
   report({ phase: "inspecting" });
   const seen = await glance(visit.board, { signal });
-  if (seen.transaction?.state === "committed") {
+  const isDamaged = seen.needsRepair || await hasDamagedJournal(work, seen);
+  if (seen.transaction?.state === "committed" && !isDamaged) {
     const { header } = seen.transaction;
     attempt.beginCommit();
     report({ phase: "rolling_back" });
     const carryingThrough = { signal: new AbortController().signal };
-    await rollBack(visit.board, carryingThrough);
-    await finish(visit.board, carryingThrough);
+    await rollBack(visit.board, { ...carryingThrough, needsRepair: false });
     if (header) {
       memory.store.markBad(key, { ...header, sha256: header.archiveSha256 }, BY_HAND);
     }
@@ -66,8 +66,11 @@ async function goBack(work: Work, memory: Memory, log: (line: string) => void): 
     return attempt.rolledBack(null);
   }
   const [present, ...earlier] = memory.store.previousArchives(key);
-  const release = await firstKept(earlier, memory, signal);
-  if (!present || !release) throw noPrevious(seen.version, earlier.length > 0);
+  // Where an installation was interrupted for good, the last one that was not is the one before.
+  const isBetween = isDamaged && seen.transaction?.state !== "committed";
+  const before = isBetween && present ? [present, ...earlier] : earlier;
+  const release = await firstKept(before, memory, signal);
+  if (!present || !release) throw noPrevious(seen.version, before.length > 0);
   await bringToRelease(work, release, {
     versionCheck: false,
     force: true,
@@ -76,9 +79,14 @@ async function goBack(work: Work, memory: Memory, log: (line: string) => void): 
     ...{ memory, log },
   });
   if (attempt.succeeded) {
-    memory.store.markBad(key, present, BY_HAND);
+    if (release.sha256 !== present.sha256) memory.store.markBad(key, present, BY_HAND);
     attempt.rolledBack(null);
   }
+}
+
+async function hasDamagedJournal({ visit, signal }: Work, seen: Glance): Promise<boolean> {
+  return seen.transaction !== null &&
+    !await isReadable(visit.board, seen.transaction.state, { signal });
 }
 
 /** What the release that is left brought and its predecessor does not have. */

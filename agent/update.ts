@@ -19,6 +19,7 @@ import { type Glance, glance, inspect, type Inspection } from "./board/inspect.t
 import type { Outcome } from "./board/outcome.ts";
 import { cleanUpFates, type Plan, planUpdate } from "./board/plan.ts";
 import { settle } from "./board/settle.ts";
+import { NEW_DIRECTORY } from "./board/paths_on_board.ts";
 import { chooseWay } from "./board/space.ts";
 import { prepareStaging, stage, type Staging } from "./board/stage.ts";
 import { chooseBoards } from "./fleet/choose.ts";
@@ -173,6 +174,10 @@ export async function bringToRelease(
       memory.store.markBad(key, { sha256, version }, settled.reason);
       return attempt.rolledBack(settled.reason);
     }
+    if (settled.kind === "needs_repair" && settled.failed?.release) {
+      const { archiveSha256: sha256, version } = settled.failed.release;
+      memory.store.markBad(key, { sha256, version }, settled.failed.reason);
+    }
     seen = settled.seen;
     attempt.offered(seen.version, release);
   }
@@ -182,7 +187,7 @@ export async function bringToRelease(
     bad: memory.store.badRelease(key, release.sha256),
   });
   if (decision.kind === "leave") {
-    if (seen.leftOvers && !dryRun) await finish(visit.board, { signal });
+    if (seen.leftOvers && !seen.needsRepair && !dryRun) await finish(visit.board, { signal });
     return attempt.left(decision.outcome, decision.reason);
   }
   const inspection = await inspect(visit.board, seen, release, {
@@ -205,10 +210,12 @@ export async function bringToRelease(
     return attempt.left("current", null);
   }
   const goBack = way.strategy === "staged"
-    ? await installStaged(work, way.staging)
+    ? await installStaged(work, way.staging, seen)
     : await installReplacing(work, { inspection, plan, release, memory });
   attempt.installed();
-  await confirmOrGoBack(work, release, { memory, goBack });
+  // Files of two releases are nothing to go back to.
+  if (seen.needsRepair) await finish(visit.board, { signal: uncancellable() });
+  await confirmOrGoBack(work, release, { memory, goBack: seen.needsRepair ? null : goBack });
 }
 
 interface Planned {
@@ -240,25 +247,27 @@ async function chooseStrategy(
   });
   if (way === "beside") return { strategy: "staged", staging };
   // Staged files of an earlier attempt would take the room that there is not.
-  if (seen.leftOvers && !dryRun) await finish(board, { signal });
+  if (seen.needsRepair && !dryRun) await board.removeTree(NEW_DIRECTORY, { signal });
+  else if (seen.leftOvers && !dryRun) await finish(board, { signal });
   return { strategy: "in_place" };
 }
 
 /** Each way of installing answers with its way back. */
 type GoBack = () => Promise<void>;
 
-async function installStaged(work: Work, staging: Staging): Promise<GoBack> {
+async function installStaged(
+  work: Work,
+  staging: Staging,
+  { needsRepair }: Pick<Glance, "needsRepair">,
+): Promise<GoBack> {
   const { visit, attempt, report, signal } = work;
   const onProgress = (doneBytes: number, totalBytes: number) =>
     report({ phase: "staging", doneBytes, totalBytes });
   await stage(visit.board, staging, { signal, onProgress });
   attempt.beginCommit();
   report({ phase: "committing" });
-  await commit(visit.board, { signal: uncancellable() });
-  return async () => {
-    await rollBack(visit.board, { signal: uncancellable() });
-    await finish(visit.board, { signal: uncancellable() });
-  };
+  await commit(visit.board, { signal: uncancellable(), needsRepair });
+  return () => rollBack(visit.board, { signal: uncancellable(), needsRepair });
 }
 
 async function installReplacing(
@@ -286,7 +295,7 @@ async function installReplacing(
 async function confirmOrGoBack(
   work: Work,
   release: Release,
-  { memory, goBack }: { readonly memory: Memory; readonly goBack: GoBack },
+  { memory, goBack }: { readonly memory: Memory; readonly goBack: GoBack | null },
 ): Promise<void> {
   const { visit, attempt, report, settings, key } = work;
   const signal = uncancellable();
@@ -309,9 +318,15 @@ async function confirmOrGoBack(
     memory.store.clearBad(key, release.sha256);
     return attempt.updated();
   }
-  report({ phase: "rolling_back" });
   const reason = { code: verdict.code, message: verdict.message };
   memory.store.markBad(key, release, reason);
+  if (goBack === null) {
+    await memory.backups.remove(key);
+    const message = `${reason.message}\nThere is nothing to go back to, since the record of an ` +
+      "earlier update was damaged on the board: the release stays. Publish one that works";
+    return attempt.failed(new UotaError(verdict.code, message));
+  }
+  report({ phase: "rolling_back" });
   await visit.board.interrupt({ signal });
   await goBack();
   await memory.backups.remove(key);

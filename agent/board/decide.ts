@@ -18,8 +18,23 @@ export type Decision =
   | { readonly kind: "install" }
   | { readonly kind: "leave"; readonly outcome: OutcomeKind; readonly reason: Reason | null };
 
-/** Decides by uOTA's rules: only what is newer, and a board without `version` only when told to. */
+/**
+ * Decides by uOTA's rules: only what is newer, and a board without `version` only when told to. A
+ * board that needs a repair gets whatever release may be installed on it.
+ */
 export function decide(seen: Glance, release: Release, options: DecideOptions): Decision {
+  const decision = decideOnRelease(seen, release, options);
+  if (!seen.needsRepair || decision.kind === "install" || !decision.reason) return decision;
+  return leave(
+    "failed",
+    "unfinished_transaction",
+    "The record of an interrupted update is damaged on the board, so its files may be of two " +
+      `releases, and the one that is offered is no help: ${decision.reason.message}. ` +
+      "uota rollback, or update --archive FILE --force, installs another as a whole",
+  );
+}
+
+function decideOnRelease(seen: Glance, release: Release, options: DecideOptions): Decision {
   const offered = release.version;
   if (options.pin !== "" && compareVersions(offered, options.pin) !== "same") {
     return leave("skipped", "pinned", `The board stays on ${options.pin}; ${offered} is offered`);
@@ -32,7 +47,8 @@ export function decide(seen: Glance, release: Release, options: DecideOptions): 
         `try it again with --force. It failed so: ${options.bad.reason.message}`,
     );
   }
-  if (!options.versionCheck || options.force) return { kind: "install" };
+  // Files of two releases are of no version.
+  if (seen.needsRepair || !options.versionCheck || options.force) return { kind: "install" };
   if (seen.version === null) {
     // An empty file system is what a board has left after its flash was corrupted and formatted.
     if (!seen.hasProgram) return { kind: "install" };

@@ -12,7 +12,7 @@ import {
   type UotaConfig,
 } from "../release/mod.ts";
 import { HEADER_BYTES, type JournalHeader, parseJournalHeader } from "./journal.ts";
-import { COMMITTED, JOURNAL, ROLLBACK, TRANSACTION_DIRECTORY } from "./paths_on_board.ts";
+import { COMMITTED, DAMAGED, JOURNAL, ROLLBACK, TRANSACTION_DIRECTORY } from "./paths_on_board.ts";
 
 export interface Glance {
   /** The stripped content of `version`; null where there is none, or nothing in it. */
@@ -21,6 +21,8 @@ export interface Glance {
   readonly hasProgram: boolean;
   /** Where an earlier visit left the transaction; null where there is none open. */
   readonly transaction: OpenTransaction | null;
+  /** Whether the files may be of two releases, since a journal was damaged: see `DAMAGED`. */
+  readonly needsRepair: boolean;
   /** Whether anything is where the transaction's directory belongs. */
   readonly leftOvers: boolean;
   readonly space: Space | null;
@@ -55,12 +57,10 @@ const LONGEST_VERSION_BYTES = 256;
 export async function glance(board: Board, options: Asking): Promise<Glance> {
   const paths = ["version", "main.py", "main.mpy"];
   if (board.capabilities.directories) {
-    paths.push(ROLLBACK, JOURNAL, COMMITTED, TRANSACTION_DIRECTORY);
+    paths.push(ROLLBACK, JOURNAL, COMMITTED, DAMAGED, TRANSACTION_DIRECTORY);
   }
-  const [version, mainPy, mainMpy, rollback, journal, committed, directory] = await board.stat(
-    paths,
-    options,
-  );
+  const [version, mainPy, mainMpy, rollback, journal, committed, damaged, directory] = await board
+    .stat(paths, options);
   const versionText = version?.kind === "file" && version.sizeBytes <= LONGEST_VERSION_BYTES
     ? new TextDecoder().decode(await board.readFile("version", options)).trim()
     : "";
@@ -68,6 +68,7 @@ export async function glance(board: Board, options: Asking): Promise<Glance> {
     version: versionText === "" ? null : versionText,
     hasProgram: mainPy?.kind === "file" || mainMpy?.kind === "file",
     transaction: await openTransaction(board, { rollback, journal, committed }, options),
+    needsRepair: damaged?.kind === "file",
     leftOvers: directory !== undefined && directory.kind !== "missing",
     space: await board.space(options),
   };

@@ -1,7 +1,13 @@
 /**
  * The journal on the board: what the commit does, in a form that the board reads line by line.
  * Its reader is `on_board/transaction.py`, which also describes the form.
+ *
+ * INVARIANTS
+ * - The last line is the SHA-256 of all before it. A journal gets its name only when it is whole, so
+ *   one that is not was damaged later, with its file system: half of it must not be carried out.
  */
+import { UotaError } from "../../errors/mod.ts";
+import { type Board, sha256Hex } from "../../serial/mod.ts";
 import type { Release } from "../release/mod.ts";
 import type { Plan } from "./plan.ts";
 
@@ -18,7 +24,43 @@ export function encodeJournal(plan: Plan, release: Release): Uint8Array<ArrayBuf
     }
   });
   const header = `uota-gateway 1 ${release.sha256} ${release.version}`;
-  return new TextEncoder().encode([header, ...lines, ""].join("\n"));
+  const body = [header, ...lines, END].join("\n");
+  const encoder = new TextEncoder();
+  return encoder.encode(`${body}${sha256Hex(encoder.encode(body))}\n`);
+}
+
+/** What the last line begins with; it ends with the hash of everything up to here. */
+const END = "end ";
+const SHA256_CHARACTERS = 64;
+
+/** Whether a journal is as it was written. */
+export function isWhole(journal: Uint8Array): boolean {
+  const end = journal.byteLength - SHA256_CHARACTERS - 1;
+  if (end < END.length || parseJournalHeader(journal) === null) return false;
+  const text = (from: number, to: number) => new TextDecoder().decode(journal.subarray(from, to));
+  return text(end - END.length - 1, end) === `\n${END}` &&
+    text(end, journal.byteLength) === `${sha256Hex(journal.subarray(0, end))}\n`;
+}
+
+/**
+ * Reads the journal at `path` and says whether it is as it was written.
+ *
+ * @throws {UotaError} `protocol` when the line, not the board, has damaged it
+ */
+export async function isWholeOnBoard(
+  board: Board,
+  path: string,
+  options: { readonly signal: AbortSignal },
+): Promise<boolean> {
+  const journal = await board.readFile(path, options);
+  if (isWhole(journal)) return true;
+  const [state] = await board.describe([path], options);
+  if (state?.kind === "file" && state.sha256 === sha256Hex(journal)) return false;
+  throw new UotaError(
+    "protocol",
+    `The transaction's journal on the board on ${board.path} could not be read twice alike; ` +
+      "the line may lose bytes: check the cable and the baud rate",
+  );
 }
 
 /** What a journal's first line says of its release. */

@@ -8,6 +8,11 @@ export const JOURNAL = ".uota/journal";
 export const COMMITTED = ".uota/committed";
 /** The journal while it is carried backward. */
 export const ROLLBACK = ".uota/rollback";
+/**
+ * A journal of any kind that the board's file system has damaged. As long as it is there, the
+ * installed files may be of two releases, and only a whole installation makes an end of it.
+ */
+export const DAMAGED = ".uota/damaged";
 /** The journal while it is being written. */
 export const JOURNAL_DRAFT = ".uota/journal.new";
 

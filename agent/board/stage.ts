@@ -12,6 +12,7 @@ import type { Release } from "../release/mod.ts";
 import type { Glance } from "./inspect.ts";
 import { encodeJournal } from "./journal.ts";
 import {
+  DAMAGED,
   JOURNAL,
   JOURNAL_DRAFT,
   NEW_DIRECTORY,
@@ -135,7 +136,8 @@ async function withoutRightOnes(
 
 /**
  * Removes what an attempt at another plan staged, what a finished transaction left in `old`, and
- * what is in the way: a file where a directory belongs, or the other way round.
+ * what is in the way: a file where a directory belongs, or the other way round. What says that the
+ * board needs a repair stays.
  */
 async function removeLeftOvers(
   board: Board,
@@ -148,6 +150,7 @@ async function removeLeftOvers(
     ...files.map(({ entry }) => [entry.path, "file"] as const),
     [NEW_DIRECTORY, "directory"],
     [OLD_DIRECTORY, "directory"],
+    [DAMAGED, "file"],
   ]);
   const entries = await board.walk(TRANSACTION_DIRECTORY, options);
   const stray = entries.filter(({ path, kind }) => expected.get(path) !== kind)

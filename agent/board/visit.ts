@@ -26,7 +26,7 @@ const LOOK_AGAIN_MS = 50;
 
 /** An open board. Made by {@linkcode openVisit}. */
 export class Visit implements AsyncDisposable {
-  readonly #options: VisitOptions;
+  #options: VisitOptions;
   readonly #uid: string | null;
   #port: PortInfo;
   #board: Board;
@@ -50,6 +50,16 @@ export class Visit implements AsyncDisposable {
   /** Bytes written to the board's ports during this visit. */
   get bytesWritten(): number {
     return this.#bytesBefore + this.#board.bytesWritten;
+  }
+
+  /** Feeds the watchdog on the board, which the board's uid has told of, from now on. */
+  async feedWatchdog(
+    watchdogMs: number | null,
+    options: { readonly signal: AbortSignal },
+  ): Promise<void> {
+    if (watchdogMs === this.#options.watchdogMs) return;
+    this.#options = { ...this.#options, watchdogMs };
+    if (watchdogMs !== null) await this.#board.feedWatchdog(watchdogMs, options);
   }
 
   /**
@@ -135,16 +145,29 @@ export class Visit implements AsyncDisposable {
  */
 export async function openVisit(port: PortInfo, options: VisitOptions): Promise<Visit> {
   const end = performance.now() + Math.min(APPEAR_BOUND_MS, options.returnBoundMs ?? Infinity);
+  let losses = 0;
   while (true) {
     try {
       return new Visit(await connect(port, options), port, options);
     } catch (error) {
       const isAway = error instanceof UotaError &&
         (error.code === "port_lost" || error.code === "port_missing");
-      if (!isAway || performance.now() > end) throw error;
+      if (!isAway) throw error;
+      if (error.code === "port_lost") losses++;
+      if (performance.now() > end) throw losses > 1 ? resetsItself(port, losses, error) : error;
       await pause(LOOK_AGAIN_MS, options.signal);
     }
   }
+}
+
+function resetsItself({ path }: PortInfo, losses: number, cause: UotaError): UotaError {
+  return new UotaError(
+    "port_lost",
+    `The board on ${path} went away ${losses} times while it was being interrupted: its program ` +
+      "may answer Ctrl-C with a reset, or its power may not be enough. Let the program end on " +
+      "KeyboardInterrupt, or check the supply",
+    { cause },
+  );
 }
 
 async function connect(

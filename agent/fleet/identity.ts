@@ -14,6 +14,8 @@ export interface FleetBoard extends SelectableBoard {
   readonly port: PortInfo | null;
   /** Whether `name` and `entry` are settled, or the board itself has to be asked. */
   readonly identified: boolean;
+  /** Of an entry without a port: another entry that has the board which this one matches as well. */
+  readonly takenBy?: string;
 }
 
 /** What the ports and the configuration tell before any board is asked. */
@@ -33,6 +35,7 @@ export async function knownBoards(
   const missing = config.boards
     .filter((entry) => !attached.some((board) => board.entry === entry))
     .map((entry): FleetBoard => ({
+      ...takenBy(attached.find(({ port }) => port && matchesPort(entry.match, port, links))),
       name: entry.name,
       uid: entry.match.kind === "uid" ? entry.match.uid : null,
       ports: entry.match.kind === "port" ? [entry.match.port] : [],
@@ -42,6 +45,10 @@ export async function knownBoards(
       identified: true,
     }));
   return [...attached, ...missing];
+}
+
+function takenBy(rival: FleetBoard | undefined): { readonly takenBy?: string } {
+  return rival === undefined ? {} : { takenBy: rival.name };
 }
 
 /** The board on `port` after it said its `uid`. */

@@ -220,6 +220,8 @@ export class BoardRun {
   /** The watchdog's clock: runs here, where no program can stop it. */
   #startWatchdog(timeoutMs: number): void {
     this.#stopWatchdog();
+    // Told before the power went, heard after.
+    if (this.#control.stopped) return;
     const check = () => {
       const unfedMs = Date.now() - this.#control.epochMs - this.#control.watchdogFedMs;
       if (unfedMs >= timeoutMs) this.#observer.reset(RESET_CAUSE.watchdog);

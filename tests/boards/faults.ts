@@ -107,6 +107,11 @@ export class Faults {
     this.#set("byteStop", this.hostBytes + bytes);
   }
 
+  /** Whether a stop that was asked for is still to come. */
+  get stopIsToCome(): boolean {
+    return this.#get("changeStop") !== NEVER || this.#get("byteStop") !== NEVER;
+  }
+
   /** Takes back what has not happened yet, and lets a held thread go on. */
   clearStops(): void {
     this.#set("changeStop", NEVER);

@@ -204,6 +204,11 @@ export class WasmBoard implements AsyncDisposable {
     await this.#whileHeld(held, action);
   }
 
+  /** Whether what was to happen after some change or byte has not come about yet. */
+  get stopIsToCome(): boolean {
+    return this.#faults.stopIsToCome;
+  }
+
   /** Takes back what was to happen after some change or byte and has not happened yet. */
   forgetStops(): void {
     this.#faults.clearStops();

@@ -4,7 +4,7 @@
  */
 import { sideBySide } from "../../agent/fleet/side_by_side.ts";
 import type { CorruptLine, FileSystemKind } from "../boards/mod.ts";
-import { judge } from "./judge.ts";
+import { Judge } from "./judge.ts";
 import { Rig, serveRelease } from "./rig.ts";
 import { deadline, outcomeOf, recover } from "./simulate.ts";
 
@@ -50,9 +50,10 @@ async function installOverCorruptLine(
   const corrupted = rig.board.corruptedBytes;
   rig.board.corruptLine(null);
   const tree = await rig.board.tree();
+  const judge = new Judge("healthy");
   const notNew = judge.after(tree);
   const wrong = succeeded || judge.before(tree).length > 0 ? notNew : [];
-  const late = await recover(rig, bound.signal);
+  const late = await recover(rig, "healthy", bound.signal);
   return {
     seed,
     corrupted,

@@ -3,11 +3,17 @@
  * `littlefs:power:37` is power cut after the 37th change of the flash, `fat:cable:1200` the cable
  * pulled after the 1,200th byte from the host, `fat:kill:c37` and `fat:kill:b1200` the agent killed
  * at those moments, `fat:power:37+kill:b800` a second cut while the agent recovers from the first.
+ * `raising/fat:power:37` is a cut of the release whose program fails, which is rolled back.
  *
  * INVARIANTS
  * - Operations are counted from when an attempt begins, so a name means the same in every run.
  */
 import { FILE_SYSTEM_KINDS, type FileSystemKind } from "../boards/mod.ts";
+
+/** Releases by what becomes of them: one is installed, the other is rolled back. */
+export type ReleaseKind = "healthy" | "raising";
+
+export const RELEASE_KINDS: readonly ReleaseKind[] = ["healthy", "raising"];
 
 /** Cuts by what they cut. */
 export type CutKind = "power" | "cable" | "kill";
@@ -24,6 +30,7 @@ export interface Cut {
 
 /** What is simulated: an installation on a fresh board, cut once, and perhaps again. */
 export interface Case {
+  readonly release: ReleaseKind;
   readonly fileSystem: FileSystemKind;
   readonly first: Cut;
   readonly second: Cut | null;
@@ -33,19 +40,24 @@ export function nameOfCut({ kind, after, at }: Cut): string {
   return `${kind}:${kind === "kill" ? after.slice(0, 1) : ""}${at}`;
 }
 
-export function nameOf({ fileSystem, first, second }: Case): string {
-  return `${fileSystem}:${nameOfCut(first)}${second === null ? "" : `+${nameOfCut(second)}`}`;
+export function nameOf({ release, fileSystem, first, second }: Case): string {
+  const prefix = release === "healthy" ? "" : `${release}/`;
+  return `${prefix}${fileSystem}:${nameOfCut(first)}${
+    second === null ? "" : `+${nameOfCut(second)}`
+  }`;
 }
 
 /** Reads a name; null where it is none. */
 export function parseCase(name: string): Case | null {
-  const match = /^(?<fileSystem>\w+):(?<first>[^+]+)(\+(?<second>.+))?$/.exec(name)?.groups;
+  const form = /^((?<release>\w+)\/)?(?<fileSystem>\w+):(?<first>[^+]+)(\+(?<second>.+))?$/;
+  const match = form.exec(name)?.groups;
+  const release = RELEASE_KINDS.find((kind) => kind === (match?.["release"] ?? "healthy"));
   const fileSystem = FILE_SYSTEM_KINDS.find((kind) => kind === match?.["fileSystem"]);
   const first = parseCut(match?.["first"] ?? "");
   const second = match?.["second"] === undefined ? null : parseCut(match["second"]);
-  if (fileSystem === undefined || first === null) return null;
+  if (release === undefined || fileSystem === undefined || first === null) return null;
   if (second === null && match?.["second"] !== undefined) return null;
-  return { fileSystem, first, second };
+  return { release, fileSystem, first, second };
 }
 
 function parseCut(text: string): Cut | null {

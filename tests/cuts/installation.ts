@@ -5,6 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import type { FileTree } from "../boards/mod.ts";
+import type { ReleaseKind } from "./cut.ts";
 import { archive } from "../agent/release/tar_writer.ts";
 
 export const OLD_VERSION = "1.0.0";
@@ -35,6 +36,9 @@ const OLD_FILES: Readonly<Record<string, string>> = {
   "notes.txt": "nobody names this\n",
 };
 
+/** What a program has that does not work. */
+const FAULT = "raise ValueError('not on this board')\n";
+
 /** The release: 12 files, in three directories and beside them. */
 const RELEASE_FILES: Readonly<Record<string, string>> = {
   "boot.py": "# nothing to prepare, in the new way\n",
@@ -60,12 +64,17 @@ export function oldTree(): FileTree {
   return treeOf(OLD_FILES);
 }
 
-/** The board after. */
-export function newTree(): FileTree {
+function releaseFiles(release: ReleaseKind): Readonly<Record<string, string>> {
+  if (release === "healthy") return RELEASE_FILES;
+  return { ...RELEASE_FILES, "main.py": `${MAIN(NEW_VERSION)}${FAULT}` };
+}
+
+/** The board with the release. */
+export function newTree(release: ReleaseKind = "healthy"): FileTree {
   const isRemoved = (path: string) =>
     REMOVED.some((gone) => path === gone || path.startsWith(`${gone}/`));
   const own = Object.entries(OLD_FILES).filter(([path]) => !isRemoved(path));
-  const put = Object.entries(RELEASE_FILES).filter(([path]) => !KEPT.has(path));
+  const put = Object.entries(releaseFiles(release)).filter(([path]) => !KEPT.has(path));
   return treeOf(Object.fromEntries([...own, ...put]));
 }
 
@@ -84,9 +93,11 @@ function isBelowRemoved(path: string): boolean {
 }
 
 /** What a web server has to serve, by name. */
-export function publishedFiles(): ReadonlyMap<string, Uint8Array<ArrayBuffer>> {
+export function publishedFiles(
+  release: ReleaseKind,
+): ReadonlyMap<string, Uint8Array<ArrayBuffer>> {
   const bytes = archive(
-    ...Object.entries(RELEASE_FILES).map(([name, content]) => ({ name, content })),
+    ...Object.entries(releaseFiles(release)).map(([name, content]) => ({ name, content })),
   );
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   const notice = new TextEncoder().encode(`${NEW_VERSION};${ARCHIVE_NAME};0;${sha256}`);

@@ -41,7 +41,9 @@ async function cutBoard(rig: Rig, cut: Cut, signal: AbortSignal): Promise<Interr
   const trees: FileTree[] = [];
   for (let visit = 1; visit <= VISITS; visit++) {
     const visiting = visitWhateverComes(rig, signal).then((found) => wrong.push(...found));
-    if (await Promise.race([happened, visiting]) !== "cut") continue;
+    // The agent may hear of the cut before this thread does.
+    if (await Promise.race([happened, visiting]) !== "cut" && board.stopIsToCome) continue;
+    await happened;
     trees.push(await board.tree());
     const settled = visiting.then(() => "settled" as const);
     const timer = Promise.withResolvers<void>();

@@ -5,21 +5,34 @@
  * - Every file is wholly old or wholly new, or absent while its old content lies below `/.uota`.
  * - Where `version` is the new one, everything else is too.
  * - What is excluded, and what no plan names, is as it was.
+ * - A journal that has its name is whole: it got it by a rename.
  */
 import type { FileTree } from "../boards/mod.ts";
+import { isWhole } from "../../agent/board/journal.ts";
+import type { ReleaseKind } from "./cut.ts";
 import { newTree, oldTree, untouchedPaths } from "./installation.ts";
 
 const TRANSACTION = "/.uota/";
+const JOURNALS = ["journal", "committed", "rollback"].map((name) => `${TRANSACTION}${name}`);
 const VERSION = "/version";
 
-class Judge {
+export class Judge {
   readonly #old = oldTree();
-  readonly #new = newTree();
+  readonly #new: FileTree;
   readonly #untouched = untouchedPaths();
+
+  constructor(release: ReleaseKind) {
+    this.#new = newTree(release);
+  }
 
   /** What is wrong with a board that may be at any point of an update. */
   amid(tree: FileTree): string[] {
     const wrong: string[] = [];
+    for (const path of JOURNALS) {
+      const journal = tree.get(path);
+      if (journal === undefined || isWhole(journal)) continue;
+      wrong.push(`${path} is not whole: ${excerpt(journal)}`);
+    }
     const kept = [...tree].filter(([path]) => path.startsWith(TRANSACTION)).map(([, at]) => at);
     const paths = new Set([...tree.keys(), ...this.#old.keys(), ...this.#new.keys()]);
     for (const path of paths) {
@@ -55,7 +68,7 @@ class Judge {
     return this.#unlike(tree, "after an update that succeeded");
   }
 
-  /** What is wrong with a board on which a failed update must have left the old release. */
+  /** What is wrong with a board on which a failed update must have left, or brought back, the old. */
   before(tree: FileTree): string[] {
     return differences(tree, this.#old, "after an update that failed");
   }
@@ -70,9 +83,6 @@ class Judge {
     return differences(tree, this.#new, when);
   }
 }
-
-/** The only one, since it judges one installation. */
-export const judge = new Judge();
 
 function differences(tree: FileTree, wanted: FileTree, when: string): string[] {
   const wrong: string[] = [];

@@ -1,18 +1,27 @@
 /**
  * `deno task cuts`: cuts one installation at every operation and looks at what becomes of the board.
  * Progress goes to stderr; what is wrong, and the sums, to stdout. Its last line is
- * `N cuts, N violations`; it exits with 1 where there is one.
+ * `N cuts, N violations`, where a cut that an attempt was over before counts as none; it exits with 1
+ * where there is a violation, and where nothing was cut at all.
  */
 import { Command, InvalidArgumentError, Option } from "commander";
 import { type Corruption, FILE_SYSTEM_KINDS } from "../boards/mod.ts";
 import { type CorruptRun, runCorrupted } from "./corrupt_line.ts";
-import { type Case, CUT_KINDS, type CutKind, parseCase } from "./cut.ts";
+import {
+  type Case,
+  CUT_KINDS,
+  type CutKind,
+  parseCase,
+  RELEASE_KINDS,
+  type ReleaseKind,
+} from "./cut.ts";
 import { type Progress, runCases, type Tally, walk } from "./walk.ts";
 
 interface Flags {
   readonly sample?: number;
   readonly doubles: number;
   readonly seed: number;
+  readonly releases: readonly ReleaseKind[];
   readonly kinds: readonly (typeof FILE_SYSTEM_KINDS)[number][];
   readonly cuts: readonly (CutKind | "double")[];
   readonly jobs: number;
@@ -36,6 +45,7 @@ const flags = new Command("cuts")
   .option("--doubles <n>", "how many double cuts, without --sample", wholeNumber, DOUBLES)
   .option("--seed <n>", "what is drawn", wholeNumber, 1)
   .option("--kinds <list>", "file systems", oneOf(FILE_SYSTEM_KINDS), FILE_SYSTEM_KINDS)
+  .option("--releases <list>", "installed or rolled back", oneOf(RELEASE_KINDS), RELEASE_KINDS)
   .option("--cuts <list>", "what is cut", oneOf([...CUT_KINDS, "double"]), [...CUT_KINDS, "double"])
   .option("--jobs <n>", "boards at once", wholeNumber, JOBS)
   .option("--only <names>", "just these cuts, as a violation names them", cases)
@@ -56,9 +66,12 @@ const seconds = (performance.now() - begun) / 1000;
 console.error(
   `\r${seconds.toFixed(0)} s, ${(seconds / Math.max(tally.cuts, 1)).toFixed(2)} s a cut`,
 );
+if (tally.notReached > 0) {
+  console.log(`${tally.notReached} more were not reached: the attempt was over before they came`);
+}
 const what = flags.corrupt === undefined ? "cuts" : "runs";
 console.log(`${tally.cuts} ${what}, ${tally.violations} violations`);
-Deno.exit(tally.violations === 0 ? 0 : 1);
+Deno.exit(tally.violations === 0 && tally.cuts > 0 ? 0 : 1);
 
 async function run(): Promise<Tally> {
   const { only, jobs, seed, kinds: fileSystems, sample } = flags;
@@ -71,6 +84,7 @@ async function run(): Promise<Tally> {
     ? flags.doubles
     : Math.round(sample * (cuts.length === 0 ? 1 : DOUBLE_SHARE));
   return await walk({
+    releases: flags.releases,
     fileSystems,
     cuts: cuts.length === 0 ? CUT_KINDS : cuts,
     singles: cuts.length === 0 ? 0 : sample === undefined ? null : sample - doubles,
@@ -99,7 +113,11 @@ async function runOverCorruptLine(kind: Corruption): Promise<Tally> {
       );
     },
   });
-  return { cuts: runs.length, violations: runs.filter(({ wrong }) => wrong.length > 0).length };
+  return {
+    cuts: runs.filter(({ corrupted }) => corrupted > 0).length,
+    notReached: runs.filter(({ corrupted }) => corrupted === 0).length,
+    violations: runs.filter(({ wrong }) => wrong.length > 0).length,
+  };
 }
 
 function show(wrong: readonly string[]): void {

@@ -1,12 +1,14 @@
 /** Every place at which one installation can be cut. */
-import type { FileSystemKind } from "../boards/mod.ts";
 import type { Case, Cut, CutKind } from "./cut.ts";
 import type { Random } from "./random.ts";
 import type { Reference, Work } from "./simulate.ts";
 
-/** All single cuts of these kinds. */
+/**
+ * All single cuts of these kinds. A release that is rolled back is cut from when it is in place:
+ * until then it is as any other.
+ */
 export function singleCuts(
-  fileSystem: FileSystemKind,
+  { fileSystem, release }: Pick<Case, "fileSystem" | "release">,
   reference: Reference,
   kinds: readonly CutKind[],
 ): Case[] {
@@ -24,7 +26,11 @@ export function singleCuts(
         return [...atChanges, ...atBytes];
     }
   });
-  return cuts.map((first) => ({ fileSystem, first, second: null }));
+  const { whenInstalled } = reference;
+  const isNew = ({ after, at }: Cut) =>
+    release === "healthy" ||
+    at > (after === "change" ? whenInstalled.changes : whenInstalled.bytes);
+  return cuts.filter(isNew).map((first) => ({ release, fileSystem, first, second: null }));
 }
 
 /** The end of each message, and its middle. */

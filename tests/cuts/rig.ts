@@ -5,21 +5,28 @@
  */
 import { type GatewayConfig, loadConfig } from "../../config/mod.ts";
 import type { Outcome } from "../../agent/board/outcome.ts";
-import { update } from "../../agent/update.ts";
+import { type ProgressEvent, update } from "../../agent/update.ts";
 import { type FileSystemKind, startWasmBoard, type WasmBoard } from "../boards/mod.ts";
+import { RELEASE_KINDS, type ReleaseKind } from "./cut.ts";
 import { GATEWAY_EXCLUDES, oldTree, publishedFiles } from "./installation.ts";
 
 const MAIN = new URL("../../agent/main.ts", import.meta.url).pathname;
 
 /** Serves the release; one is enough for all rigs of a process. */
 export interface ReleaseServer extends AsyncDisposable {
+  /** Each release is below its name. */
   readonly url: string;
 }
 
 export function serveRelease(): ReleaseServer {
-  const files = publishedFiles();
+  const releases = RELEASE_KINDS.map((kind) => [kind, publishedFiles(kind)] as const);
+  const files = new Map(
+    releases.flatMap(([kind, published]) =>
+      [...published].map(([name, content]) => [`/${kind}/${name}`, content])
+    ),
+  );
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
-    const content = files.get(new URL(request.url).pathname.slice(1));
+    const content = files.get(new URL(request.url).pathname);
     return content === undefined
       ? new Response("Not found", { status: 404 })
       : new Response(content);
@@ -30,7 +37,10 @@ export function serveRelease(): ReleaseServer {
   };
 }
 
-/** A fresh copy of the old board, and an agent for it. */
+/**
+ * A fresh copy of the old board, and an agent for it. A program that fails is seen to fail as soon as
+ * it does; how long it is watched only matters for one that goes on.
+ */
 export class Rig implements AsyncDisposable {
   readonly board: WasmBoard;
   readonly #directory: string;
@@ -42,12 +52,16 @@ export class Rig implements AsyncDisposable {
     this.#config = config;
   }
 
-  static async start(url: string, fileSystem: FileSystemKind): Promise<Rig> {
+  static async start(
+    url: string,
+    fileSystem: FileSystemKind,
+    release: ReleaseKind = "healthy",
+  ): Promise<Rig> {
     const directory = await Deno.makeTempDir({ prefix: "uota-cut-" });
     try {
       const link = `${directory}/ttyBOARD`;
       const configFile = configFileIn(directory);
-      await Deno.writeTextFile(configFile, gatewayToml({ url, directory, link }));
+      await Deno.writeTextFile(configFile, gatewayToml({ url, release, directory, link }));
       const config = await loadConfig(configFile);
       const board = await startWasmBoard({ files: oldTree(), link, fileSystem, usbDelayMs: 10 });
       return new Rig(directory, board, config);
@@ -57,16 +71,30 @@ export class Rig implements AsyncDisposable {
     }
   }
 
-  /** Waits until the board's port is there: a board that was just told to reset comes back. */
-  async portThere(): Promise<void> {
+  /**
+   * Waits until the board's port is there: a board that was just told to reset comes back.
+   *
+   * @throws the signal's reason when it does not
+   */
+  async portThere(signal: AbortSignal): Promise<void> {
     using watcher = Deno.watchFs(this.#directory);
     const isThere = () => Deno.stat(this.board.port).then(() => true, () => false);
-    if (await isThere()) return;
-    for await (const _ of watcher) if (await isThere()) return;
+    const close = () => watcher.close();
+    signal.addEventListener("abort", close);
+    try {
+      if (await isThere()) return;
+      for await (const _ of watcher) if (await isThere()) return;
+      signal.throwIfAborted();
+    } finally {
+      signal.removeEventListener("abort", close);
+    }
   }
 
   /** One ordinary update within this process. */
-  async update(signal: AbortSignal): Promise<Outcome> {
+  async update(
+    signal: AbortSignal,
+    onProgress: (event: ProgressEvent) => void = () => {},
+  ): Promise<Outcome> {
     const report = await update(this.#config, {
       selectors: ["all"],
       versionCheck: true,
@@ -74,7 +102,7 @@ export class Rig implements AsyncDisposable {
       dryRun: false,
       jobs: null,
       archive: null,
-    }, { signal });
+    }, { signal, onProgress });
     const [outcome] = report.boards;
     if (outcome === undefined || report.boards.length !== 1) {
       throw new Error(`The update had ${report.boards.length} outcomes`);
@@ -116,20 +144,21 @@ function configFileIn(directory: string): string {
 }
 
 function gatewayToml(
-  { url, directory, link }: {
+  { url, release, directory, link }: {
     readonly url: string;
+    readonly release: ReleaseKind;
     readonly directory: string;
     readonly link: string;
   },
 ): string {
   return `[source]
-url = ${JSON.stringify(url)}
+url = ${JSON.stringify(`${url}${release}/`)}
 [gateway]
 state_dir = ${JSON.stringify(`${directory}/state`)}
 control_socket = ""
 ports = [${JSON.stringify(link)}]
 [defaults]
-confirm = "100ms"
+confirm = "${release === "healthy" ? "100ms" : "10s"}"
 exclude = ${JSON.stringify(GATEWAY_EXCLUDES)}
 `;
 }

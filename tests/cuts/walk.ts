@@ -1,16 +1,17 @@
 /**
- * Walks one installation: a reference for each file system, all single cuts or a sample of them, and
- * a sample of double ones.
+ * Walks one installation, and one that is rolled back: a reference for each on each file system, all
+ * single cuts or a sample of them, and a sample of double ones.
  */
 import { sideBySide } from "../../agent/fleet/side_by_side.ts";
 import type { FileSystemKind } from "../boards/mod.ts";
-import { type Case, type CutKind, nameOf } from "./cut.ts";
+import { type Case, type CutKind, nameOf, type ReleaseKind } from "./cut.ts";
 import { secondCut, singleCuts } from "./places.ts";
 import { Random } from "./random.ts";
 import { serveRelease } from "./rig.ts";
 import { refer, simulate, type Verdict } from "./simulate.ts";
 
 export interface WalkOptions {
+  readonly releases: readonly ReleaseKind[];
   readonly fileSystems: readonly FileSystemKind[];
   readonly cuts: readonly CutKind[];
   /** How many single cuts; null for all. */
@@ -31,7 +32,10 @@ export interface Progress {
 }
 
 export interface Tally {
+  /** Cuts that happened. */
   readonly cuts: number;
+  /** Cuts that did not, since the attempt was over before them. */
+  readonly notReached: number;
   readonly violations: number;
 }
 
@@ -39,12 +43,14 @@ export interface Tally {
 export async function walk(options: WalkOptions): Promise<Tally> {
   await using server = serveRelease();
   const random = new Random(options.seed);
-  const { fileSystems, jobs } = options;
-  const references = await sideBySide(
-    fileSystems,
-    jobs,
-    async (fileSystem) => singleCuts(fileSystem, await refer(server.url, fileSystem), options.cuts),
+  const { releases, fileSystems, jobs } = options;
+  const installations = releases.flatMap((release) =>
+    fileSystems.map((fileSystem) => ({ release, fileSystem }))
   );
+  const references = await sideBySide(installations, jobs, async (one) => {
+    const reference = await refer(server.url, one.fileSystem, one.release);
+    return singleCuts(one, reference, options.cuts);
+  });
   const all = references.flat();
   const singles = options.singles === null ? all : random.sample(all, options.singles);
   const total = singles.length + options.doubles;
@@ -88,6 +94,7 @@ class Runner {
   readonly #onProgress: WalkOptions["onProgress"];
   #done = 0;
   #cuts = 0;
+  #notReached = 0;
   #violations = 0;
 
   constructor(url: string, total: number, options: Pick<WalkOptions, "onProgress">) {
@@ -97,13 +104,14 @@ class Runner {
   }
 
   get tally(): Tally {
-    return { cuts: this.#cuts, violations: this.#violations };
+    return { cuts: this.#cuts, notReached: this.#notReached, violations: this.#violations };
   }
 
   async run(one: Case): Promise<Verdict> {
     const verdict = await simulate(this.#url, one);
     this.#done++;
     if (verdict.reached) this.#cuts++;
+    else this.#notReached++;
     if (verdict.wrong.length > 0) this.#violations++;
     this.#onProgress({
       name: nameOf(one),

@@ -1,6 +1,6 @@
 /** The way of boards without directories and rename, when it does not go well. */
-import { assert, assertEquals } from "../assert.ts";
-import { startMicrobit } from "../boards/mod.ts";
+import { assert, assertEquals, assertIncludes } from "../assert.ts";
+import { Probe, startMicrobit } from "../boards/mod.ts";
 import { type Files, onBoard, packed } from "./firmware.ts";
 import { inShort, makeGateway, onlyOutcome } from "./gateway.ts";
 import { mpremoteCommand } from "./mpremote.ts";
@@ -36,8 +36,7 @@ await testNeeding(
   ["micro:bit", "mpremote"],
   "update() puts the old files back when it is stopped in the middle of a micro:bit",
   async () => {
-    const files = [...onBoard(OLD)].map(([path, content]) => [path.slice(1), content] as const);
-    await using board = await startMicrobit({ files: new Map(files) });
+    await using board = await startMicrobit({ files: onMicrobit(OLD) });
     await using gateway = await makeGateway({ ports: [board.port] });
     const archive = `${gateway.directory}/firmware.tar.gz`;
     await Deno.writeFile(archive, packed(NEW));
@@ -58,3 +57,57 @@ await testNeeding(
     assertEquals(await sizesOnBoard(board.port), sizesOf(NEW));
   },
 );
+
+const RUNNING: Files = { ...OLD, "main.py": "print('old runs')\nwhile True: pass\n" };
+const WATCHED: Files = { ...NEW, "main.py": "print('new runs')\nwhile True: pass\n" };
+
+await testNeeding(
+  ["micro:bit", "mpremote"],
+  "update() goes back in place when main.py raises on a micro:bit, and the old program runs again",
+  async () => {
+    await using board = await startMicrobit({ files: onMicrobit(RUNNING) });
+    await using gateway = await makeGateway({ ports: [board.port], confirm: "3s" });
+    const archive = `${gateway.directory}/firmware.tar.gz`;
+    await Deno.writeFile(archive, packed({ ...NEW, "main.py": "print('new')\n1/0\n" }));
+    const outcome = onlyOutcome(await gateway.update({ archive }));
+    assertEquals([inShort(outcome), outcome.strategy], ["rolled_back app_failed", "in_place"]);
+    assertIncludes(outcome.reason?.message ?? "", "ZeroDivisionError");
+    await runsAgain(board.port);
+    assertEquals(await sizesOnBoard(board.port), sizesOf(RUNNING));
+    const again = onlyOutcome(await gateway.update({ archive }));
+    assertEquals(inShort(again), "skipped known_bad");
+  },
+);
+
+await testNeeding(
+  ["micro:bit", "mpremote"],
+  "rollback() takes a micro:bit back to the release that the gateway installed before",
+  async () => {
+    await using board = await startMicrobit({ files: onMicrobit(RUNNING) });
+    await using gateway = await makeGateway({ ports: [board.port], confirm: "3s" });
+    const install = async (files: Files) => {
+      const archive = `${gateway.directory}/firmware.tar.gz`;
+      await Deno.writeFile(archive, packed(files));
+      return inShort(onlyOutcome(await gateway.update({ archive })));
+    };
+    assertEquals(await install({ ...RUNNING, "version": "1.5\n" }), "updated");
+    assertEquals(await install(WATCHED), "updated");
+    const { code, stdout, stderr } = await gateway.run("rollback", "--board", "all", "--json");
+    assertEquals(code, 0, stdout + stderr);
+    const [outcome] = JSON.parse(stdout).boards;
+    assertEquals([outcome.outcome, outcome.from, outcome.to], ["rolled_back", "2.0", "1.5"]);
+    await runsAgain(board.port);
+    assertEquals(await sizesOnBoard(board.port), sizesOf({ ...RUNNING, "version": "1.5\n" }));
+  },
+);
+
+function onMicrobit(files: Files): Map<string, Uint8Array> {
+  return new Map([...onBoard(files)].map(([path, content]) => [path.slice(1), content]));
+}
+
+/** A program that runs is one that a Ctrl-C stops. */
+async function runsAgain(port: string): Promise<void> {
+  using probe = new Probe(port);
+  await probe.send("\x03");
+  await probe.until("KeyboardInterrupt");
+}

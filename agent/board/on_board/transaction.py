@@ -7,6 +7,7 @@
 #   "d N PATH"  move PATH to old/N
 #   "m PATH"    make the directory PATH
 #   "p N PATH"  move what is at PATH to old/N, then new/N to PATH
+#   "end HASH"  the SHA-256 of everything before HASH, which the gateway checks
 # Every operation can be repeated, in both directions, after a cut at any moment.
 import os
 def operations(base, name):
@@ -14,6 +15,8 @@ def operations(base, name):
         f.readline()
         for line in f:
             line = line[:-1]
+            if line[0] == "e":
+                return
             if line[0] == "m":
                 yield "m", "", base + "/" + line[2:]
             else:

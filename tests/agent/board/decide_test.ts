@@ -98,6 +98,7 @@ for (const [what, row] of Object.entries(ROWS)) {
       version: row.version,
       hasProgram: true,
       transaction: null,
+      needsRepair: false,
       leftOvers: false,
       space: null,
       ...row.seen,

@@ -61,6 +61,7 @@ export class ModelBoard {
       version: null,
       hasProgram: true,
       transaction: null,
+      needsRepair: false,
       leftOvers: false,
       space: null,
       excluded,

@@ -29,6 +29,7 @@ const NEW: Files = {
   "uota.cfg": "{'delete': ['going', 'nothing there']}\n",
   "version": "2.0\n",
 };
+const SOUND = { ...NEVER, needsRepair: false };
 const EXCLUDE = ["going/keep"];
 const AFTER: Files = { ...NEW, "going/keep/secret.py": "mine\n" };
 const AFTER_TREE = digests(
@@ -48,8 +49,8 @@ Deno.test("commit() replaces files by directories and back, deletes around what 
   const release = await releaseOf(NEW);
   await visit(board.port, async (visited) => {
     await stageRelease(visited, release, { exclude: EXCLUDE });
-    await commit(visited, NEVER);
-    await commit(visited, NEVER);
+    await commit(visited, SOUND);
+    await commit(visited, SOUND);
     await finish(visited, NEVER);
     await finish(visited, NEVER);
   });
@@ -62,8 +63,8 @@ Deno.test("rollBack() brings every file back after a whole commit", async () => 
   const release = await releaseOf(NEW);
   await visit(board.port, async (visited) => {
     await stageRelease(visited, release, { exclude: EXCLUDE });
-    await commit(visited, NEVER);
-    await rollBack(visited, NEVER);
+    await commit(visited, SOUND);
+    await rollBack(visited, SOUND);
   });
   assertEquals(await treeOf(board), before);
 });
@@ -81,7 +82,7 @@ Deno.test("commit() goes back when the board reports a failure in the middle", a
   };
   await visit(board.port, async (visited) => {
     await stageRelease(visited, release, { exclude: EXCLUDE, spoil });
-    const error = await assertRejects(() => commit(visited, NEVER), UotaError);
+    const error = await assertRejects(() => commit(visited, SOUND), UotaError);
     assertEquals(error.code, "board_error");
   });
   assertEquals(await treeOf(board), before);
@@ -103,7 +104,7 @@ Deno.test("update() finishes a commit that lost its power, wherever that was", a
         await stageRelease(visited, release, { exclude: EXCLUDE });
         const powerLost = board.cutPowerAfter(changes);
         const error = await assertRejects(async () => {
-          await commit(visited, NEVER);
+          await commit(visited, SOUND);
           await finish(visited, NEVER);
           throw new Error("The power was not cut");
         }, UotaError);
@@ -127,13 +128,13 @@ Deno.test("rollBack() carries on after it lost its power", async (t) => {
       const before = await treeOf(board);
       await visit(board.port, async (visited) => {
         await stageRelease(visited, release, { exclude: EXCLUDE });
-        await commit(visited, NEVER);
+        await commit(visited, SOUND);
         const powerLost = board.cutPowerAfter(changes);
-        await assertRejects(() => rollBack(visited, NEVER), UotaError);
+        await assertRejects(() => rollBack(visited, SOUND), UotaError);
         await powerLost;
       });
       await board.powerOn();
-      await visit(board.port, (visited) => rollBack(visited, NEVER));
+      await visit(board.port, (visited) => rollBack(visited, SOUND));
       assertEquals(await treeOf(board), before);
     });
   }
