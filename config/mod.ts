@@ -34,7 +34,8 @@ export { MAX_JOBS } from "./values.ts";
 /** Where the configuration is when nobody says otherwise. */
 export const DEFAULT_CONFIG_PATH = "/etc/uota-gateway/gateway.toml";
 
-const DEFAULT_PORTS: readonly string[] = ["/dev/ttyACM*", "/dev/ttyUSB*"];
+/** Where boards are looked for when the configuration does not say. */
+export const DEFAULT_PORTS: readonly string[] = ["/dev/ttyACM*", "/dev/ttyUSB*"];
 const DEFAULT_JOBS = 8;
 const DEFAULT_SETTINGS: BoardSettings = {
   baud: 115_200,

@@ -44,9 +44,14 @@ export class CommandContext {
     this.#flags = flags;
   }
 
+  /** The configuration's file. */
+  get configPath(): string {
+    return configPath(this.#flags.config, this.#env);
+  }
+
   /** @throws {UotaError} `config_invalid` */
   loadConfig(): Promise<GatewayConfig> {
-    return loadConfig(configPath(this.#flags.config, this.#env), { env: this.#env });
+    return loadConfig(this.configPath, { env: this.#env });
   }
 
   /** The gateway to ask. @throws {UotaError} `config_invalid` */

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import type { RunCommand } from "./context.ts";
 import { runDemoCommand } from "./demo.ts";
+import { runDoctor } from "./doctor.ts";
 import { examples, SELECTOR_HELP } from "./program_help.ts";
 import { runHistory, runStatus } from "./records.ts";
 
@@ -21,6 +22,17 @@ export function addGatewayCommands(program: Command, run: RunCommand): void {
     .action(({ board = [] }: { readonly board?: readonly string[] }) =>
       run((context) => runHistory(board, context))
     );
+
+  program.command("doctor")
+    .description("Check what stops gateways from working, and say what mends it. Changes nothing.")
+    .addHelpText(
+      "after",
+      examples(
+        ["uota doctor", "touches no board"],
+        ["sudo uota doctor", "sees also what only root may read"],
+      ),
+    )
+    .action(() => run(runDoctor));
 
   program.command("demo")
     .description("Update an emulated board from a release server, both on this machine.")

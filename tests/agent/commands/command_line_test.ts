@@ -36,7 +36,7 @@ const MISTAKES: readonly (readonly [string, number, string])[] = [
     ] as const
   ),
   ["boards --quiet --verbose", 2, "uota: --quiet and --verbose exclude each other\n"],
-  ...["daemon", "release x", "doctor"].map((
+  ...["daemon", "release x"].map((
     command,
   ) =>
     [

@@ -1,0 +1,104 @@
+/** Does the daemon run, and may who asks talk to it? */
+import { access, constants } from "node:fs/promises";
+import { EXIT } from "../exit_code.ts";
+import { MAY, octal } from "./accounts.ts";
+import { type Check, ok, problem, shellWord, warning } from "./check.ts";
+import { daemonPids, readUnit, type UnitState } from "./daemon_process.ts";
+import { type System, UNIT } from "./system.ts";
+
+export interface DaemonOptions {
+  /** Null where the configuration has switched it off. */
+  readonly controlSocket: string | null;
+}
+
+export async function checkDaemon(
+  system: System,
+  { controlSocket }: DaemonOptions,
+): Promise<readonly Check[]> {
+  const unit = await readUnit(system);
+  const daemon = unit === null || unit.get("LoadState") === "not-found"
+    ? await checkProcess(system)
+    : checkUnit(unit);
+  if (daemon.state === "problem" || controlSocket === null) return [daemon];
+  const runs = (await daemonPids(system)).size > 0;
+  return runs ? [daemon, await checkSocket(controlSocket, system)] : [daemon];
+}
+
+async function checkProcess(system: System): Promise<Check> {
+  const [pid] = await daemonPids(system);
+  if (pid !== undefined) return ok("daemon", `The daemon runs (process ${pid}), without a unit`);
+  return warning(
+    "daemon",
+    "The daemon is not installed as a service: boards are updated by command only",
+    "sudo ./install.sh",
+  );
+}
+
+function checkUnit(unit: UnitState): Check {
+  const state = unit.get("ActiveState") ?? "unknown";
+  switch (state) {
+    case "active":
+    case "reloading":
+      return unit.get("UnitFileState") === "disabled"
+        ? warning(
+          "daemon",
+          `${UNIT} runs, but not after a restart`,
+          `sudo systemctl enable ${UNIT}`,
+        )
+        : ok("daemon", `${UNIT} is ${state}`);
+    case "activating":
+      return warning("daemon", `${UNIT} is about to start`, `journalctl --unit ${UNIT} --lines 20`);
+    case "failed":
+      return checkFailed(unit);
+    default:
+      return problem("daemon", `${UNIT} is ${state}`, `sudo systemctl enable --now ${UNIT}`);
+  }
+}
+
+function checkFailed(unit: UnitState): Check {
+  if (unit.get("ExecMainStatus") === String(EXIT.configWrong)) {
+    return problem(
+      "daemon",
+      `${UNIT} has stopped since its configuration was wrong`,
+      `sudo systemctl restart ${UNIT}, once the configuration is right`,
+    );
+  }
+  return problem(
+    "daemon",
+    `${UNIT} has failed (${unit.get("Result") ?? "unknown"})`,
+    `journalctl --unit ${UNIT} --lines 20`,
+  );
+}
+
+async function checkSocket(path: string, system: System): Promise<Check> {
+  const file = await Deno.stat(path).catch((error) => {
+    if (error instanceof Deno.errors.PermissionDenied) return "denied" as const;
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  });
+  if (file === null) {
+    return problem(
+      "socket",
+      `The daemon runs, but its control socket ${path} is not there`,
+      `sudo systemctl restart ${UNIT}`,
+    );
+  }
+  if (file !== "denied" && ((file.mode ?? 0) & MAY.write) !== 0) {
+    return problem(
+      "socket",
+      `Everybody may command the daemon by ${path} (mode ${octal(file.mode)})`,
+      `sudo chmod 660 ${shellWord(path)}`,
+    );
+  }
+  try {
+    await access(path, constants.R_OK | constants.W_OK);
+    return ok("socket", `${path} lets this user in`);
+  } catch {
+    const group = file === "denied" ? "uota" : await system.groupName(file.gid ?? 0);
+    return warning(
+      "socket",
+      `This user may not talk to the daemon by ${path}`,
+      `sudo usermod --append --groups ${group} "$USER", then log out and in again`,
+    );
+  }
+}
