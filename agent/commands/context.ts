@@ -76,6 +76,11 @@ export class CommandContext {
     out(this.json ? forms.json() : forms.text({ width, color }));
   }
 
+  /** Prints what has one form only, whatever the flags ask for. */
+  printText(text: string): void {
+    this.#terminal.out(text);
+  }
+
   /** A line for people, on stdout unless that is for programs. */
   tell(line: string): void {
     const { out, err } = this.#terminal;
