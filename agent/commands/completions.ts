@@ -4,7 +4,7 @@ import { fishCompletions } from "../completions/fish.ts";
 import { selectorsOf } from "../completions/selectors.ts";
 import { zshCompletions } from "../completions/zsh.ts";
 import { EXIT, type ExitCode } from "../exit_code.ts";
-import { manualPage } from "../report/manual.ts";
+import { manualPage } from "./manual_page.ts";
 import type { CommandContext } from "./context.ts";
 import type { ProgramOutline } from "./program_outline.ts";
 

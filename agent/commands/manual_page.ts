@@ -1,7 +1,7 @@
 /** The manual page uota(8), in roff with the macros of man(7). */
-import { EXIT_CODE_MEANINGS, SELECTOR_TEXT } from "../commands/program_help.ts";
-import type { OptionOutline, ProgramOutline } from "../commands/program_outline.ts";
-import { MESSAGE_ID } from "./message_ids.ts";
+import { EXIT_CODE_MEANINGS, SELECTOR_TEXT } from "./program_help.ts";
+import type { OptionOutline, ProgramOutline } from "./program_outline.ts";
+import { MESSAGE_ID } from "../report/message_ids.ts";
 
 /** What whatis(1) shows. */
 const SUMMARY = "install firmware releases on MicroPython boards";
