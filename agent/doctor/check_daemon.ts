@@ -16,12 +16,13 @@ export async function checkDaemon(
   { controlSocket }: DaemonOptions,
 ): Promise<readonly Check[]> {
   const unit = await readUnit(system);
-  const daemon = unit === null || unit.get("LoadState") === "not-found"
-    ? await checkProcess(system)
-    : checkUnit(unit);
+  const isInstalled = unit !== null && unit.get("LoadState") !== "not-found";
+  const daemon = isInstalled ? checkUnit(unit) : await checkProcess(system);
   if (daemon.state === "problem" || controlSocket === null) return [daemon];
-  const runs = (await daemonPids(system)).size > 0;
-  return runs ? [daemon, await checkSocket(controlSocket, system)] : [daemon];
+  // A daemon without a unit may be another gateway's, with a socket elsewhere.
+  const isExpected = isInstalled && unit.get("ActiveState") === "active";
+  const socket = await checkSocket(controlSocket, { isExpected, system });
+  return socket === null ? [daemon] : [daemon, socket];
 }
 
 async function checkProcess(system: System): Promise<Check> {
@@ -70,13 +71,21 @@ function checkFailed(unit: UnitState): Check {
   );
 }
 
-async function checkSocket(path: string, system: System): Promise<Check> {
+interface SocketOptions {
+  readonly isExpected: boolean;
+  readonly system: System;
+}
+
+/** Null where there is none and none has to be. */
+async function checkSocket(path: string, options: SocketOptions): Promise<Check | null> {
+  const { isExpected, system } = options;
   const file = await Deno.stat(path).catch((error) => {
     if (error instanceof Deno.errors.PermissionDenied) return "denied" as const;
     if (error instanceof Deno.errors.NotFound) return null;
     throw error;
   });
   if (file === null) {
+    if (!isExpected) return null;
     return problem(
       "socket",
       `The daemon runs, but its control socket ${path} is not there`,
