@@ -15,6 +15,7 @@ import { openVisit, type Visit } from "./board/visit.ts";
 import { type FleetBoard, identify } from "./fleet/identity.ts";
 import { sideBySide } from "./fleet/side_by_side.ts";
 import { type BoardKey, boardKey } from "./fleet/store.ts";
+import { inTurn, type Turns } from "./fleet/turns.ts";
 import type { Memory } from "./memory.ts";
 
 export type ProgressEvent =
@@ -31,10 +32,12 @@ export type ProgressEvent =
 
 export interface RunOptions {
   readonly signal: AbortSignal;
-  readonly onProgress?: (event: ProgressEvent) => void;
+  readonly onProgress?: ((event: ProgressEvent) => void) | undefined;
   readonly log?: (line: string) => void;
   /** How long a board may take to come back from a reset. @default 20000 */
   readonly returnBoundMs?: number;
+  /** Where other runs go on in this process. */
+  readonly turns?: Turns;
 }
 
 /** How a step reports where it is; the board and its port are known by then. */
@@ -58,6 +61,8 @@ export interface AttemptsOptions extends RunOptions {
   readonly jobs: number;
   /** Null in a dry run, which leaves no trace. */
   readonly memory: Memory | null;
+  /** What is done to a board, in words that are the same where the same is done. */
+  readonly purpose: (board: FleetBoard) => string;
 }
 
 /**
@@ -78,7 +83,11 @@ export async function attemptBoards(
   const attached = boards.flatMap((board) => board.port ? [{ board, port: board.port }] : []);
   const visited = await sideBySide(attached, jobs, async ({ board, port }) => {
     signal.throwIfAborted();
-    return done(await attemptBoard(board, port, options, work));
+    return await inTurn(port.path, options, options.purpose(board), async (turn) => {
+      const outcome = await attemptBoard(board, port, { ...options, ...turn }, work);
+      turn.onProgress?.({ board: outcome.name, port: port.path, phase: "done", outcome });
+      return outcome;
+    });
   });
   signal.throwIfAborted();
   // An entry that matched no port from outside may be one of the boards that said their uid now.

@@ -144,6 +144,7 @@ function gatewayToml({ url, directory }: { url: string; directory: string }): st
 url = ${JSON.stringify(url)}
 [gateway]
 state_dir = ${JSON.stringify(`${directory}/state`)}
+control_socket = ""
 ports = [${JSON.stringify(`${directory}/ttyBOARD`)}]
 `;
 }

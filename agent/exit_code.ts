@@ -30,6 +30,9 @@ const EXIT_OF_ERROR: Readonly<Record<ErrorCode, ExitCode>> = {
   not_attached: EXIT.tryAgain,
   timed_out: EXIT.tryAgain,
   board_lost: EXIT.tryAgain,
+  daemon_denied: EXIT.tryAgain,
+  daemon_busy: EXIT.tryAgain,
+  daemon_gone: EXIT.tryAgain,
 
   app_failed: EXIT.failed,
   not_ready: EXIT.failed,

@@ -21,6 +21,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   const terminal = systemTerminal(Deno.env);
   const root = new AbortController();
   let exitOfSignal: ExitCode | null = null;
+  let endsBySignal = false;
   for (const [name, exit] of entriesOf(EXIT_OF_SIGNAL)) {
     Deno.addSignalListener(name, () => {
       if (exitOfSignal !== null) Deno.exit(exit);
@@ -30,8 +31,11 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     });
   }
   try {
-    const exit = await runCommandLine(args, { terminal, env: Deno.env, signal: root.signal });
-    return exitOfSignal ?? exit;
+    const exit = await runCommandLine(args, {
+      ...{ terminal, env: Deno.env, signal: root.signal },
+      endsBySignal: () => void (endsBySignal = true),
+    });
+    return endsBySignal ? exit : exitOfSignal ?? exit;
   } catch (error) {
     const failure = asUotaError(error);
     report(failure, { terminal, args });

@@ -30,13 +30,13 @@ export async function rollback(
   request: RollbackRequest,
   options: RunOptions,
 ): Promise<readonly Outcome[]> {
-  const { signal, log = () => {} } = options;
+  const { log = () => {} } = options;
   const jobs = request.jobs ?? config.gateway.jobs;
   using memory = Memory.open(config.gateway.stateDir, log);
-  const boards = await chooseBoards(config, request.selectors, { signal, jobs });
+  const boards = await chooseBoards(config, request.selectors, { ...options, jobs });
   return await attemptBoards(
     boards,
-    { ...options, config, jobs, memory },
+    { ...options, config, jobs, memory, purpose: () => "rollback" },
     (work) => goBack(work, memory, log),
   );
 }

@@ -6,6 +6,7 @@ import { glance } from "./board/inspect.ts";
 import type { Reason } from "./board/outcome.ts";
 import { type FleetBoard, identify, knownBoards } from "./fleet/identity.ts";
 import { sideBySide } from "./fleet/side_by_side.ts";
+import { inTurn } from "./fleet/turns.ts";
 import type { RunOptions } from "./update.ts";
 
 export interface AttachedBoard {
@@ -33,7 +34,12 @@ export async function surveyBoards(
   return await sideBySide(attached, config.gateway.jobs, async ({ board, path }) => {
     options.onProgress?.({ board: board.name, port: path, phase: "opening" });
     try {
-      return await askBoard(config, board, path, options.signal);
+      return await inTurn(
+        path,
+        options,
+        "survey",
+        ({ signal }) => askBoard(config, board, path, signal),
+      );
     } catch (error) {
       if (!(error instanceof UotaError) || options.signal.aborted) throw error;
       return {

@@ -24,8 +24,8 @@ import { prepareStaging, stage, type Staging } from "./board/stage.ts";
 import { chooseBoards } from "./fleet/choose.ts";
 import type { FleetBoard } from "./fleet/identity.ts";
 import { Memory } from "./memory.ts";
-import type { Release } from "./release/mod.ts";
-import { type Offer, readLocalOffer, readOffer, readOfferAt } from "./release/offers.ts";
+import type { KeptArchive, Release } from "./release/mod.ts";
+import { type Offer, readLocalOffer, readOffer, sourceAt } from "./release/offers.ts";
 
 export type { ProgressEvent, RunOptions } from "./attempts.ts";
 
@@ -38,8 +38,8 @@ export interface UpdateRequest {
   readonly dryRun: boolean;
   /** Null: the configuration's. */
   readonly jobs: number | null;
-  /** A local archive; null: the source's. */
-  readonly archive: string | null;
+  /** A local archive: a file's path, or one that was handed over before. Null: the source's. */
+  readonly archive: string | KeptArchive | null;
 }
 
 export interface ReleaseSummary {
@@ -77,7 +77,7 @@ export async function update(
   // Without sources of their own there is nothing left for any board, so none is disturbed.
   if (config.boards.every(({ url }) => url === null)) releaseOf(common);
 
-  const boards = await chooseBoards(config, request.selectors, { signal, jobs });
+  const boards = await chooseBoards(config, request.selectors, { ...options, jobs });
   if (boards.length === 0) {
     throw new UotaError(
       "not_attached",
@@ -89,15 +89,54 @@ export async function update(
   for (const url of sourcesOf(boards, config)) {
     const local = request.archive !== null;
     if (url === null) releaseOf(common);
-    else offers.set(url, local ? common : await readOfferAt(url, config.source, getting));
+    else offers.set(url, local ? common : await readOffer(sourceAt(url, config.source), getting));
   }
-  const attempting = { ...options, config, jobs, memory: request.dryRun ? null : memory };
-  const outcomes = await attemptBoards(boards, attempting, async (work) => {
-    const release = releaseOf(offers.get(work.board.entry?.url ?? null));
-    await bringToRelease(work, release, { ...request, memory, log });
+  const outcomes = await bringToOffers(boards, offers, {
+    ...options,
+    ...{ config, jobs, memory, request },
   });
   const release = common.kind === "release" ? summarise(common.release) : null;
   return { release, boards: outcomes };
+}
+
+/** What sources offer, by a board's own URL; null is the common source. */
+export type Offers = ReadonlyMap<string | null, Offer>;
+
+/** What {@linkcode bringToOffers} goes by. */
+export interface OffersOptions extends RunOptions {
+  readonly config: GatewayConfig;
+  readonly jobs: number;
+  readonly memory: Memory;
+  readonly request: Pick<UpdateRequest, "versionCheck" | "force" | "dryRun">;
+}
+
+/** Brings each board to what its source offers. */
+export async function bringToOffers(
+  boards: readonly FleetBoard[],
+  offers: Offers,
+  options: OffersOptions,
+): Promise<Outcome[]> {
+  const { memory, request, log = () => {} } = options;
+  const { versionCheck, force, dryRun } = request;
+  const flags = { versionCheck, force, dryRun };
+  const attempting = {
+    ...options,
+    memory: dryRun ? null : memory,
+    purpose: (board: FleetBoard) => `update ${JSON.stringify([flags, offered(board, offers)])}`,
+  };
+  return await attemptBoards(boards, attempting, async (work) => {
+    const release = releaseOf(offers.get(work.board.entry?.url ?? null));
+    await bringToRelease(work, release, { ...flags, memory, log });
+  });
+}
+
+/** The releases of which one is for the board, as their hashes: which one, it may have to say itself. */
+function offered(board: FleetBoard, offers: Offers): readonly string[] {
+  const relevant = board.identified
+    ? [offers.get(board.entry?.url ?? null)]
+    : [...new Set(offers.values())];
+  return relevant.flatMap((offer) => offer?.kind === "release" ? [offer.release.sha256] : [])
+    .sort();
 }
 
 /** What {@linkcode bringToRelease} goes by. */

@@ -7,6 +7,8 @@
 export interface SourceConfig {
   /** Base URL, http or https, whose path ends in a slash; `latest` is looked for right below it. */
   readonly url: string;
+  /** How often to ask for a new release, in milliseconds. */
+  readonly pollIntervalMs: number;
   /** The server's public key: uOTA's hex form or `sha256/BASE64` of its SPKI; empty for none. */
   readonly pubkeyHash: string;
   /** Absolute path of a PEM file with the only authorities to trust; empty for the system's. */
@@ -21,6 +23,8 @@ export interface SourceConfig {
 export interface GatewaySection {
   /** Absolute path of the directory that holds the gateway's memory. */
   readonly stateDir: string;
+  /** Absolute path of the socket on which a daemon is asked; null for none. */
+  readonly controlSocket: string | null;
   /** Absolute globs of the ttys on which boards may hang. */
   readonly ports: readonly string[];
   /** How many boards are worked on side by side. */
@@ -35,6 +39,8 @@ export interface BoardSettings {
   readonly exclude: readonly string[];
   /** Paths below the board's root to delete, in addition to the release's own list. */
   readonly delete: readonly string[];
+  /** Whether the daemon updates the board by itself. */
+  readonly auto: boolean;
   /** The version to stay on; empty for the newest. */
   readonly pin: string;
   /** How long to watch the program after the reset, in milliseconds; 0 for not at all. */

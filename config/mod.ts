@@ -34,13 +34,17 @@ export { MAX_JOBS } from "./values.ts";
 /** Where the configuration is when nobody says otherwise. */
 export const DEFAULT_CONFIG_PATH = "/etc/uota-gateway/gateway.toml";
 
+/** Where the daemon listens when the configuration does not say. */
+export const DEFAULT_CONTROL_SOCKET = "/run/uota-gateway/control.sock";
 /** Where boards are looked for when the configuration does not say. */
 export const DEFAULT_PORTS: readonly string[] = ["/dev/ttyACM*", "/dev/ttyUSB*"];
 const DEFAULT_JOBS = 8;
+const DEFAULT_POLL_INTERVAL = "15m";
 const DEFAULT_SETTINGS: BoardSettings = {
   baud: 115_200,
   exclude: [],
   delete: [],
+  auto: true,
   pin: "",
   confirmMs: 5000,
   ready: "",
@@ -159,6 +163,7 @@ function complete(file: FileContent, around: Surroundings): GatewayConfig {
   return {
     source: {
       url: withSlash(source.url),
+      pollIntervalMs: parseDuration(source.poll_interval ?? DEFAULT_POLL_INTERVAL) ?? 0,
       pubkeyHash: source.pubkey_hash ?? "",
       caFile: source.ca_file ? resolve(around.directory, source.ca_file) : "",
       headers: source.headers ?? {},
@@ -166,6 +171,7 @@ function complete(file: FileContent, around: Surroundings): GatewayConfig {
     },
     gateway: {
       stateDir: resolve(around.directory, gateway.state_dir ?? defaultStateDir(around)),
+      controlSocket: (gateway.control_socket ?? DEFAULT_CONTROL_SOCKET) || null,
       ports: gateway.ports ?? DEFAULT_PORTS,
       jobs: gateway.jobs ?? DEFAULT_JOBS,
     },
@@ -185,6 +191,7 @@ function withOverrides(base: BoardSettings, overrides: FileSettings): BoardSetti
     baud: overrides.baud ?? base.baud,
     exclude: overrides.exclude?.map(boardPath) ?? base.exclude,
     delete: overrides.delete?.map(boardPath) ?? base.delete,
+    auto: overrides.auto ?? base.auto,
     pin: overrides.pin ?? base.pin,
     confirmMs: durationOr(overrides.confirm, base.confirmMs),
     ready: overrides.ready ?? base.ready,

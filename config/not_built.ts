@@ -6,18 +6,14 @@
 import { type Problem, valueAt } from "./problems.ts";
 
 interface NotBuilt {
-  /** `board` stands for every entry. */
-  readonly section: "source" | "gateway" | "defaults and board";
+  readonly section: "source";
   readonly key: string;
   /** Whether the value asks for what is not there. */
   readonly asks: (value: unknown) => boolean;
   readonly why: string;
 }
 
-const DAEMON = "this version has no daemon, remove the key";
-
 const NOT_BUILT: readonly NotBuilt[] = [
-  { section: "source", key: "poll_interval", asks: always, why: DAEMON },
   {
     section: "source",
     key: "public_keys",
@@ -30,28 +26,13 @@ const NOT_BUILT: readonly NotBuilt[] = [
     asks: (value) => value === "signature",
     why: 'this version does not check signatures, write "sha256"',
   },
-  { section: "gateway", key: "control_socket", asks: (value) => value !== "", why: DAEMON },
-  { section: "defaults and board", key: "auto", asks: (value) => value !== false, why: DAEMON },
 ];
-
-function always(): boolean {
-  return true;
-}
 
 /** What the file asks for and this version does not do. */
 export function notBuiltProblems(content: unknown): readonly Problem[] {
-  const boards = valueAt(content, ["board"]);
-  const boardPaths = Array.isArray(boards) ? boards.map((_, index) => ["board", index]) : [];
-  const problems: Problem[] = [];
-  for (const row of NOT_BUILT) {
-    const sections = row.section === "defaults and board"
-      ? [["defaults"], ...boardPaths]
-      : [[row.section]];
-    for (const section of sections) {
-      const path = [...section, row.key];
-      const value = valueAt(content, path);
-      if (value !== undefined && row.asks(value)) problems.push({ path, message: row.why });
-    }
-  }
-  return problems;
+  return NOT_BUILT.flatMap(({ section, key, asks, why }) => {
+    const path = [section, key];
+    const value = valueAt(content, path);
+    return value !== undefined && asks(value) ? [{ path, message: why }] : [];
+  });
 }

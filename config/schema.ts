@@ -44,7 +44,7 @@ const settings = {
 
 const source = z.strictObject({
   url: text(values.urlProblem),
-  poll_interval: text(values.durationProblem).optional(),
+  poll_interval: text(values.pollIntervalProblem).optional(),
   pubkey_hash: text(values.pubkeyHashProblem).optional(),
   ca_file: text().optional(),
   headers: z.record(z.string(), text(values.headerValueProblem)).superRefine((headers, context) => {
@@ -62,7 +62,7 @@ const source = z.strictObject({
 const gateway = z.strictObject({
   state_dir: text((value) => value === "" ? "is empty, leave it out for the default" : null)
     .optional(),
-  control_socket: text().optional(),
+  control_socket: optionalText(values.socketPathProblem),
   ports: z.array(text(values.portGlobProblem)).min(1, "is empty, so no board could be found")
     .optional(),
   jobs: number(values.jobsProblem).optional(),

@@ -13,6 +13,8 @@ export const MAX_BAUD = 12_000_000;
 /** More than a gateway has ports for. */
 export const MAX_JOBS = 256;
 
+const MIN_POLL_INTERVAL_MS = 1000;
+const MAX_POLL_INTERVAL_MS = 7 * 86_400_000;
 const MAX_CONFIRM_MS = 600_000;
 const MIN_WATCHDOG_MS = 500;
 const MAX_WATCHDOG_MS = 600_000;
@@ -73,6 +75,15 @@ export function durationProblem(text: string): string | null {
     : null;
 }
 
+/** The longest is what timers carry. */
+export function pollIntervalProblem(text: string): string | null {
+  const durationMs = parseDuration(text);
+  if (durationMs === null) return durationProblem(text);
+  return durationMs >= MIN_POLL_INTERVAL_MS && durationMs <= MAX_POLL_INTERVAL_MS
+    ? null
+    : 'must be between "1s" and "7d"';
+}
+
 /** A board is busy for as long as it is watched, so this cannot be hours. */
 export function confirmProblem(text: string): string | null {
   const durationMs = parseDuration(text);
@@ -96,6 +107,18 @@ export function portGlobProblem(glob: string): string | null {
 export function portPathProblem(path: string): string | null {
   return absoluteProblem(path, "/dev/ttyACM0") ??
     (/[*?[\]{}]/.test(path) ? "must be one port, not a glob" : null);
+}
+
+/** unix(7): `sun_path` holds 108 bytes, of which one ends it. */
+const MAX_SOCKET_PATH_BYTES = 107;
+
+export function socketPathProblem(path: string): string | null {
+  const problem = absoluteProblem(path, "/run/uota-gateway/control.sock");
+  if (problem !== null) return problem;
+  if (path.includes("\0")) return "must not hold a NUL";
+  return new TextEncoder().encode(path).byteLength <= MAX_SOCKET_PATH_BYTES
+    ? null
+    : `must be ${MAX_SOCKET_PATH_BYTES} bytes at most, which is all that a socket's address holds`;
 }
 
 function absoluteProblem(path: string, example: string): string | null {

@@ -5,50 +5,58 @@
  */
 
 /** Every way in which something can fail, as the JSON output and the messages name it. */
-export type ErrorCode =
+export const ERROR_CODES = [
   // the port and the board
-  | "port_missing"
-  | "port_busy"
-  | "port_denied"
-  | "port_lost"
-  | "no_response"
-  | "protocol"
-  | "board_error"
-  | "board_memory"
-  | "board_lost"
-  | "app_failed"
-  | "not_ready"
-  | "interrupted"
-  | "no_previous"
-  | "not_attached"
-  | "ambiguous_board"
-  | "no_space"
-  | "no_directories"
-  | "no_version"
-  | "version_order"
-  | "verification_failed"
-  | "excluded_conflict"
-  | "unfinished_transaction"
-  | "timed_out"
+  "port_missing",
+  "port_busy",
+  "port_denied",
+  "port_lost",
+  "no_response",
+  "protocol",
+  "board_error",
+  "board_memory",
+  "board_lost",
+  "app_failed",
+  "not_ready",
+  "interrupted",
+  "no_previous",
+  "not_attached",
+  "ambiguous_board",
+  "no_space",
+  "no_directories",
+  "no_version",
+  "version_order",
+  "verification_failed",
+  "excluded_conflict",
+  "unfinished_transaction",
+  "timed_out",
   // the server and the release
-  | "server_unreachable"
-  | "server_error"
-  | "not_found"
-  | "too_large"
-  | "tls"
-  | "pin_mismatch"
-  | "notice_invalid"
-  | "hash_required"
-  | "hash_mismatch"
-  | "archive_invalid"
-  | "archive_unsafe"
-  | "release_invalid"
+  "server_unreachable",
+  "server_error",
+  "not_found",
+  "too_large",
+  "tls",
+  "pin_mismatch",
+  "notice_invalid",
+  "hash_required",
+  "hash_mismatch",
+  "archive_invalid",
+  "archive_unsafe",
+  "release_invalid",
+  // the daemon
+  "daemon_denied",
+  "daemon_busy",
+  "daemon_gone",
   // the person
-  | "usage"
-  | "config_invalid"
-  | "unknown_board"
-  | "cancelled"
-  | "internal";
+  "usage",
+  "config_invalid",
+  "unknown_board",
+  "cancelled",
+  "internal",
+] as const;
+
+/** One of {@linkcode ERROR_CODES}. */
+export type ErrorCode = typeof ERROR_CODES[number];
 
 /** A failure with a code for programs and a message for people. */
 export class UotaError extends Error {

@@ -67,6 +67,12 @@ export const TIOCMBIS = 0x5416n;
 export const TIOCMBIC = 0x5417n;
 /** inotify: somebody opened the watched path. */
 export const IN_OPEN = 0x20;
+export const IN_ATTRIB = 0x4;
+export const IN_MOVED_FROM = 0x40;
+export const IN_MOVED_TO = 0x80;
+export const IN_CREATE = 0x100;
+export const IN_DELETE = 0x200;
+export const IN_ONLYDIR = 0x01000000;
 export const TIOCM_DTR = 0x002;
 export const TIOCM_RTS = 0x004;
 const EFD_CLOEXEC = O_CLOEXEC;

@@ -119,3 +119,6 @@ export class Reactor {
     }
   }
 }
+
+/** The one of this process: all that waits for descriptors shares its `poll`. */
+export const sharedReactor = new Reactor();

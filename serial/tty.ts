@@ -36,7 +36,7 @@ import {
   writeFd,
 } from "./libc.ts";
 import { findHolders, type Holder, isPseudoTerminal } from "./holders.ts";
-import { Reactor } from "./reactor.ts";
+import { type Reactor, sharedReactor } from "./reactor.ts";
 import { encodeRawTermios } from "./termios.ts";
 
 /** A source and a sink of bytes: a tty, or whatever a test puts in its place. */
@@ -74,7 +74,6 @@ export interface OpenOptions {
 
 const READ_CHUNK_BYTES = 64 * 1024;
 const DISCARD_OUTPUT = 1;
-const sharedReactor = new Reactor();
 
 /**
  * Opens a tty in raw mode at any baud rate, with DTR and RTS set, and takes it for ourselves.

@@ -1,22 +1,28 @@
 /** How an attempt on one board ended; the names are those of INTERFACE.md's `update --json`. */
-import type { ErrorCode } from "../../errors/mod.ts";
+import { ERROR_CODES } from "../../errors/mod.ts";
 
-export type OutcomeKind =
-  | "updated"
-  | "current"
-  | "skipped"
-  | "unreachable"
-  | "failed"
-  | "rolled_back";
+export const OUTCOME_KINDS = [
+  "updated",
+  "current",
+  "skipped",
+  "unreachable",
+  "failed",
+  "rolled_back",
+] as const;
+
+export type OutcomeKind = typeof OUTCOME_KINDS[number];
 
 /** Why an outcome is what it is: an error's code, or why nothing was done. */
-export type ReasonCode =
-  | ErrorCode
-  | "dry_run"
-  | "pinned"
-  | "older"
-  | "known_bad"
-  | "rolled_back_by_hand";
+export const REASON_CODES = [
+  ...ERROR_CODES,
+  "dry_run",
+  "pinned",
+  "older",
+  "known_bad",
+  "rolled_back_by_hand",
+] as const;
+
+export type ReasonCode = typeof REASON_CODES[number];
 
 export interface Reason {
   readonly code: ReasonCode;
@@ -24,7 +30,9 @@ export interface Reason {
 }
 
 /** `staged`: written beside the old files, then renamed. `in_place`: where a board has no rename. */
-export type Strategy = "staged" | "in_place";
+export const STRATEGIES = ["staged", "in_place"] as const;
+
+export type Strategy = typeof STRATEGIES[number];
 
 export interface FileCounts {
   /** Files whose content changed. */

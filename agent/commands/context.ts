@@ -1,10 +1,12 @@
 /** What every command gets from `main.ts`, and what it may not get for itself. */
 import { configPath, type Environment, type GatewayConfig, loadConfig } from "../../config/mod.ts";
+import { connectControl } from "../daemon/control_client.ts";
 import type { ExitCode } from "../exit_code.ts";
 import type { Gateway } from "../gateway.ts";
 import { LocalGateway } from "../local_gateway.ts";
 import { showProgress, type Verbosity } from "../report/progress.ts";
 import type { Progress } from "../report/progress.ts";
+import { type EventLog, openEventLog } from "../report/event_log.ts";
 import type { Terminal } from "../report/terminal.ts";
 import type { TextOptions } from "../report/text.ts";
 
@@ -22,6 +24,8 @@ export interface Surroundings {
   readonly env: Environment;
   /** Aborted by SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
+  /** A command that is meant to run until then calls this: a signal is no failure of it. */
+  readonly endsBySignal: () => void;
 }
 
 /** Runs a command with its context and keeps its exit code. */
@@ -31,32 +35,43 @@ export type RunCommand = (
 
 export class CommandContext {
   readonly signal: AbortSignal;
+  readonly env: Environment;
   readonly json: boolean;
+  readonly endsBySignal: () => void;
   readonly #terminal: Terminal;
-  readonly #env: Environment;
   readonly #flags: GlobalFlags;
 
-  constructor({ terminal, env, signal }: Surroundings, flags: GlobalFlags) {
+  constructor({ terminal, env, signal, endsBySignal }: Surroundings, flags: GlobalFlags) {
     this.signal = signal;
+    this.env = env;
+    this.endsBySignal = endsBySignal;
     this.json = flags.json ?? false;
     this.#terminal = terminal;
-    this.#env = env;
     this.#flags = flags;
   }
 
   /** The configuration's file. */
   get configPath(): string {
-    return configPath(this.#flags.config, this.#env);
+    return configPath(this.#flags.config, this.env);
   }
 
   /** @throws {UotaError} `config_invalid` */
   loadConfig(): Promise<GatewayConfig> {
-    return loadConfig(this.configPath, { env: this.#env });
+    return loadConfig(this.configPath, { env: this.env });
   }
 
-  /** The gateway to ask. @throws {UotaError} `config_invalid` */
+  /**
+   * The gateway to ask: a daemon's where one runs, else one in this process.
+   *
+   * @throws {UotaError} `config_invalid`, and as {@linkcode connectControl}
+   */
   async gateway(): Promise<Gateway> {
-    return new LocalGateway(await this.loadConfig());
+    const config = await this.loadConfig();
+    const { controlSocket } = config.gateway;
+    const daemon = controlSocket === null
+      ? null
+      : await connectControl(controlSocket, { signal: this.signal });
+    return daemon ?? new LocalGateway(config);
   }
 
   /** Says something on stderr that is no result. */
@@ -79,6 +94,15 @@ export class CommandContext {
   /** Prints what has one form only, whatever the flags ask for. */
   printText(text: string): void {
     this.#terminal.out(text);
+  }
+
+  /** What a long-running command reports on stderr. */
+  openEventLog(): EventLog {
+    return openEventLog({
+      env: this.env,
+      terminal: this.#terminal,
+      verbose: this.#verbosity() === "verbose",
+    });
   }
 
   /** A line for people, on stdout unless that is for programs. */

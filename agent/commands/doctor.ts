@@ -1,4 +1,5 @@
 /** `uota doctor`: what stops this gateway from working, and what mends it. Changes nothing. */
+import { DEFAULT_CONTROL_SOCKET } from "../../config/mod.ts";
 import { UotaError } from "../../errors/mod.ts";
 import type { Check } from "../doctor/check.ts";
 import type { ConfigResult } from "../doctor/check_config.ts";
@@ -9,15 +10,14 @@ import { checksText } from "../report/checks_text.ts";
 import { checksJson } from "../report/json.ts";
 import type { CommandContext } from "./context.ts";
 
-/** Where the daemon listens. */
-const CONTROL_SOCKET = "/run/uota-gateway/control.sock";
-
 export async function runDoctor(context: CommandContext): Promise<ExitCode> {
   const config = await readConfig(context);
   const checks = await examine({
     system: new System({ signal: context.signal }),
     config,
-    controlSocket: CONTROL_SOCKET,
+    controlSocket: "config" in config
+      ? config.config.gateway.controlSocket
+      : DEFAULT_CONTROL_SOCKET,
     now: new Date(),
   });
   context.print({

@@ -2,6 +2,7 @@
 import { Argument, type Command } from "commander";
 import { COMPLETION_KINDS, type CompletionKind, runCompletions, runManual } from "./completions.ts";
 import type { RunCommand } from "./context.ts";
+import { runDaemon } from "./daemon.ts";
 import { runDemoCommand } from "./demo.ts";
 import { runDoctor } from "./doctor.ts";
 import { examples, SELECTOR_HELP } from "./program_help.ts";
@@ -24,6 +25,18 @@ export function addGatewayCommands(program: Command, run: RunCommand): void {
     .action(({ board = [] }: { readonly board?: readonly string[] }) =>
       run((context) => runHistory(board, context))
     );
+
+  program.command("daemon")
+    .description("Keep the attached boards on the releases that they should have, until stopped.")
+    .addHelpText(
+      "after",
+      examples(
+        ["systemctl status uota-gateway", "how it is doing, where it is installed as a service"],
+        ["systemctl reload uota-gateway", "read the configuration anew"],
+        ["journalctl -u uota-gateway", "what it has done"],
+      ),
+    )
+    .action(() => run(runDaemon));
 
   program.command("doctor")
     .description("Check what stops gateways from working, and say what mends it. Changes nothing.")

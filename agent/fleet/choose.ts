@@ -1,14 +1,17 @@
 /** From selectors to the boards of a run, asking boards who they are only where that is needed. */
 import type { GatewayConfig } from "../../config/mod.ts";
 import { UotaError } from "../../errors/mod.ts";
-import { connectBoard, findPorts } from "../../serial/mod.ts";
+import { connectBoard, findPorts, type PortInfo } from "../../serial/mod.ts";
 import { type FleetBoard, identify, knownBoards } from "./identity.ts";
 import { parseSelector, selectBoards, selects } from "./selection.ts";
 import { sideBySide } from "./side_by_side.ts";
+import { inTurn, type Turns } from "./turns.ts";
 
 export interface ChooseOptions {
   readonly signal: AbortSignal;
   readonly jobs: number;
+  /** Where other runs go on in this process. */
+  readonly turns?: Turns;
 }
 
 /**
@@ -28,7 +31,7 @@ export async function chooseBoards(
   if (!needsAsking(selectors, known)) return selectBoards(selectors, known);
   const asked = await sideBySide(known, options.jobs, async (board) => {
     if (board.identified || !board.port) return board;
-    return identify(config, board, await askUid(board.port.path, config, options.signal));
+    return await askWhoItIs(board, config, options);
   });
   // An entry that matched no port from outside may have been found by its uid now.
   const found = new Set(asked.flatMap(({ port, entry }) => port && entry ? [entry] : []));
@@ -57,8 +60,20 @@ function needsAsking(selectors: readonly string[], known: readonly FleetBoard[])
   });
 }
 
+/** The board after it was asked for its uid; one that cannot be asked stays as it is known. */
+export async function askWhoItIs(
+  board: FleetBoard,
+  config: GatewayConfig,
+  options: Omit<ChooseOptions, "jobs">,
+): Promise<FleetBoard> {
+  const { port } = board;
+  if (!port) return board;
+  const ask = ({ signal }: Pick<ChooseOptions, "signal">) => askUid(port, config, signal);
+  return identify(config, board, await inTurn(port.path, options, "uid", ask));
+}
+
 async function askUid(
-  path: string,
+  { path }: PortInfo,
   config: GatewayConfig,
   signal: AbortSignal,
 ): Promise<string | null> {

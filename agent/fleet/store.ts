@@ -11,7 +11,17 @@ import type { DatabaseSync } from "node:sqlite";
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import type { Outcome, Reason, ReasonCode } from "../board/outcome.ts";
+import {
+  type AttemptRecord,
+  attemptRow,
+  type BoardStatus,
+  boardStatusSchema,
+  cleanUpRow,
+  stepRow,
+} from "./records.ts";
 import { openDatabase, type OpenDatabaseOptions } from "./store_schema.ts";
+
+export type { AttemptRecord, BoardStatus } from "./records.ts";
 
 /** How the store knows a board: by its uid, else by its port. */
 export type BoardKey = string & { readonly boardKey: unique symbol };
@@ -27,55 +37,12 @@ export interface BadRelease {
   readonly at: string;
 }
 
-const nullableText = z.string().nullable();
-const statusRow = z.object({
-  name: z.string(),
-  uid: nullableText,
-  port: nullableText,
-  version: nullableText,
-  outcome: nullableText,
-  reason_code: nullableText,
-  reason_message: nullableText,
-  at: nullableText,
-  seen_at: z.string(),
-});
-const attemptRow = z.object({
-  id: z.number(),
-  name: z.string(),
-  uid: nullableText,
-  port: nullableText,
-  outcome: nullableText,
-  from_version: nullableText,
-  to_version: nullableText,
-  reason_code: nullableText,
-  reason_message: nullableText,
-  strategy: nullableText,
-  written: z.number(),
-  unchanged: z.number(),
-  deleted: z.number(),
-  excluded: z.number(),
-  bytes_on_wire: z.number(),
-  seconds: z.number(),
-  started_at: z.string(),
-  ended_at: nullableText,
-});
-const stepRow = z.object({ at: z.string(), step: z.string() });
-const cleanUpRow = z.object({ path: z.string(), fate: z.string() });
 const badRow = z.object({
   version: z.string(),
   code: z.string(),
   message: z.string(),
   at: z.string(),
 });
-
-/** What the store knows of one board; times are ISO 8601. */
-export type BoardStatus = z.output<typeof statusRow>;
-
-/** A past attempt with its steps and what became of its clean-up list. */
-export interface AttemptRecord extends z.output<typeof attemptRow> {
-  readonly steps: readonly z.output<typeof stepRow>[];
-  readonly cleanUp: readonly z.output<typeof cleanUpRow>[];
-}
 
 /** What became of one path that a release or the configuration asked to delete. */
 export type CleanUpFate = "deleted" | "was_missing" | "kept_excluded";
@@ -240,7 +207,7 @@ export class Store implements Disposable {
          (SELECT max(id) FROM attempt WHERE board_key = board.key AND ended_at IS NOT NULL)
        ORDER BY board.name, board.key`,
     ).all();
-    return rows.map((row) => statusRow.parse(row));
+    return rows.map((row) => boardStatusSchema.parse(row));
   }
 
   /** Past attempts, newest first, of all boards. */

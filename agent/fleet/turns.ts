@@ -30,7 +30,12 @@ export interface TurnsOptions {
 }
 
 /** What the job itself gets. */
-export type Run<Result> = (turn: Required<Participant>) => Promise<Result>;
+export interface Given {
+  readonly signal: AbortSignal;
+  readonly onProgress: (event: ProgressEvent) => void;
+}
+
+export type Run<Result> = (given: Given) => Promise<Result>;
 
 export class Turns {
   readonly #turns = new Map<string, Turn>();
@@ -177,4 +182,15 @@ async function settledOrAborted(ended: Promise<void>, signal: AbortSignal): Prom
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
+}
+
+/** Alone on a port: with other runs in this process, in turn. */
+export async function inTurn<Result>(
+  port: string,
+  options: Participant & { readonly turns?: Turns | undefined },
+  purpose: string,
+  run: (turn: Participant) => Promise<Result>,
+): Promise<Result> {
+  if (!options.turns) return await run(options);
+  return await options.turns.take(port, purpose, options, run);
 }

@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { readdir, readFile, rm, stat, utimes } from "node:fs/promises";
-import { writeDurably } from "../durable_file.ts";
+import { Draft, writeDurably } from "../durable_file.ts";
 
 /** Archives of a fleet with a few sources; older ones are removed. */
 const KEPT_ARCHIVES = 16;
@@ -43,6 +43,25 @@ export class ArchiveCache {
     await this.#prune();
   }
 
+  /**
+   * Keeps what the chunks make up, without having all of it in memory, and says its hash. Whether it
+   * is a release turns out when it is verified.
+   *
+   * @throws whatever the chunks throw; nothing is kept then
+   */
+  async receive(chunks: AsyncIterable<Uint8Array>): Promise<string> {
+    const hash = createHash("sha256");
+    await using draft = await Draft.create(this.#directory);
+    for await (const chunk of chunks) {
+      hash.update(chunk);
+      await draft.write(chunk);
+    }
+    const sha256 = hash.digest("hex");
+    await draft.publish(this.#path(sha256));
+    await this.#prune();
+    return sha256;
+  }
+
   #path(sha256: string): string {
     return `${this.#directory}/${sha256}.tar.gz`;
   }
@@ -51,7 +70,11 @@ export class ArchiveCache {
     const names = await readdir(this.#directory);
     const files = await Promise.all(names.map(async (name) => {
       const path = `${this.#directory}/${name}`;
-      return { path, usedMs: (await stat(path)).mtimeMs };
+      // Drafts get their names meanwhile.
+      return {
+        path,
+        usedMs: await stat(path).then(({ mtimeMs }) => mtimeMs, () => Number.MAX_VALUE),
+      };
     }));
     files.sort((a, b) => b.usedMs - a.usedMs);
     for (const { path } of files.slice(KEPT_ARCHIVES)) await rm(path, { force: true });

@@ -5,11 +5,14 @@ export { type Notice, parseNotice } from "./notice.ts";
 export {
   type Cancellable,
   fetchNotice,
+  type KeptArchive,
+  localRelease,
+  MAX_ARCHIVE_BYTES,
   obtainRelease,
   type Poll,
   pollNotice,
   type PollOptions,
-  releaseFromFile,
+  readArchive,
 } from "./obtain.ts";
 export {
   comparisonKey,
@@ -22,6 +25,7 @@ export {
 } from "./paths.ts";
 export { parsePin, type Pin } from "./pin.ts";
 export { ArchiveCache } from "./cache.ts";
+export { KnownOffers } from "./known_offers.ts";
 export { baseUrl, type Limits, type SourceOptions, type Timeouts } from "./source.ts";
 export { type ConfigBlame, parseUotaConfig, type UotaConfig } from "./uota_cfg.ts";
 export {

@@ -6,6 +6,7 @@
  */
 
 import { messageOf, UotaError } from "../../errors/mod.ts";
+import { basename } from "node:path";
 import type { ArchiveCache } from "./cache.ts";
 import { cancelled } from "./cancelled.ts";
 import { download, type Validators } from "./download.ts";
@@ -37,7 +38,8 @@ export type Poll =
   | { readonly status: "fetched"; readonly notice: Notice; readonly validators: Validators }
   | { readonly status: "not_modified" };
 
-const DEFAULT_ARCHIVE_BYTES = 32 * 1024 * 1024;
+/** The most that an archive may have, unless its source has a limit of its own. */
+export const MAX_ARCHIVE_BYTES = 32 * 1024 * 1024;
 
 /** More than a notice may have, so that a web page in its place is recognised as one. */
 const NOTICE_DOWNLOAD_BYTES = 1024 * 1024;
@@ -91,7 +93,7 @@ export async function obtainRelease(
   const claims = { notice, require, isPinned, limits, signal };
   const kept = notice.sha256 === null ? null : await archives?.get(notice.sha256) ?? null;
   if (kept !== null) return await verifyArchive(kept, claims);
-  const maxBytes = limits?.archiveBytes ?? DEFAULT_ARCHIVE_BYTES;
+  const maxBytes = limits?.archiveBytes ?? MAX_ARCHIVE_BYTES;
   const answer = await download(source, notice.archive, { maxBytes, signal });
   if (answer.status === "not_modified") {
     throw new UotaError("internal", "An archive was unmodified");
@@ -101,18 +103,31 @@ export async function obtainRelease(
   return release;
 }
 
+/** An archive that somebody handed over before, and the cache keeps. */
+export interface KeptArchive {
+  /** As the file was called. */
+  readonly name: string;
+  /** 64 lower-case hex digits. */
+  readonly sha256: string;
+}
+
 /**
- * Verifies and unpacks a local archive. Nobody states its hash, and its version is the one in its
- * own `version` file.
+ * Verifies and unpacks a local archive: a file, or what was handed over from one. Nobody states its
+ * hash, and its version is the one in its own `version` file.
  *
- * @throws {UotaError} `usage` where the file cannot be read, `too_large`, and as `verifyArchive`.
+ * @throws {UotaError} `usage` where it cannot be read, `too_large`, and as `verifyArchive`.
  */
-export async function releaseFromFile(
-  path: string,
+export async function localRelease(
+  local: string | KeptArchive,
   { signal, archives }: Obtaining,
 ): Promise<Release> {
-  const name = path.slice(path.lastIndexOf("/") + 1);
-  const archive = await readArchive(path, signal);
+  const archive = typeof local === "string"
+    ? await readArchive(local, { signal })
+    : await archives?.get(local.sha256) ?? null;
+  const name = typeof local === "string" ? basename(local) : local.name;
+  if (archive === null) {
+    throw new UotaError("usage", `The archive ${name} is no longer kept; hand it over again`);
+  }
   const release = await verifyArchive(archive, {
     notice: null,
     name,
@@ -120,17 +135,21 @@ export async function releaseFromFile(
     isPinned: false,
     signal,
   });
-  await archives?.put(release.sha256, archive);
+  if (typeof local === "string") await archives?.put(release.sha256, archive);
   return release;
 }
 
-async function readArchive(path: string, signal: AbortSignal): Promise<Uint8Array> {
+/** The bytes of a local archive. @throws {UotaError} `usage`, `too_large`, `cancelled` */
+export async function readArchive(
+  path: string,
+  { signal }: Cancellable,
+): Promise<Uint8Array<ArrayBuffer>> {
   try {
     const { size } = await Deno.stat(path);
-    if (size > DEFAULT_ARCHIVE_BYTES) {
+    if (size > MAX_ARCHIVE_BYTES) {
       throw new UotaError(
         "too_large",
-        `The archive ${path} has ${size} bytes, the limit is ${DEFAULT_ARCHIVE_BYTES}`,
+        `The archive ${path} has ${size} bytes, the limit is ${MAX_ARCHIVE_BYTES}`,
       );
     }
     return await Deno.readFile(path, { signal });

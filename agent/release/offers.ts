@@ -4,7 +4,13 @@
  */
 import type { SourceConfig } from "../../config/mod.ts";
 import { UotaError } from "../../errors/mod.ts";
-import { fetchNotice, type Obtaining, obtainRelease, releaseFromFile } from "./obtain.ts";
+import {
+  fetchNotice,
+  type KeptArchive,
+  localRelease,
+  type Obtaining,
+  obtainRelease,
+} from "./obtain.ts";
 import type { Release } from "./verify.ts";
 
 export type Offer =
@@ -25,20 +31,19 @@ export async function readOffer(source: SourceConfig, options: OfferOptions): Pr
   }
 }
 
-/** A local archive in place of a source. @throws {UotaError} as `releaseFromFile` */
-export async function readLocalOffer(path: string, options: OfferOptions): Promise<Offer> {
-  return { kind: "release", release: await releaseFromFile(path, options) };
+/** A local archive in place of a source. @throws {UotaError} as `localRelease` */
+export async function readLocalOffer(
+  archive: string | KeptArchive,
+  options: OfferOptions,
+): Promise<Offer> {
+  return { kind: "release", release: await localRelease(archive, options) };
 }
 
 /**
- * What a board's own source offers: the common source's rules at another place. Headers may hold
- * secrets, so they stay with their origin.
+ * A board's own source: the common source's rules at another place. Headers may hold secrets, so
+ * they stay with their origin.
  */
-export async function readOfferAt(
-  url: string,
-  source: SourceConfig,
-  options: OfferOptions,
-): Promise<Offer> {
+export function sourceAt(url: string, source: SourceConfig): SourceConfig {
   const headers = new URL(url).origin === new URL(source.url).origin ? source.headers : {};
-  return await readOffer({ ...source, url, headers }, options);
+  return { ...source, url, headers };
 }

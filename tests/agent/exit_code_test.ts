@@ -44,6 +44,8 @@ const ERRORS: readonly (readonly [ErrorCode, number])[] = [
   ["server_unreachable", 69],
   ["not_found", 69],
   ["port_missing", 75],
+  ["daemon_denied", 75],
+  ["daemon_gone", 75],
   ["internal", 1],
   ["cancelled", 130],
 ];

@@ -43,6 +43,7 @@ Deno.test("loadConfig() puts the defaults in", async () => {
     baud: 115200,
     exclude: [],
     delete: [],
+    auto: true,
     pin: "",
     confirmMs: 5000,
     ready: "",
@@ -51,6 +52,7 @@ Deno.test("loadConfig() puts the defaults in", async () => {
   assertEquals(await load(MINIMAL), {
     source: {
       url: "https://example.com/downloads/",
+      pollIntervalMs: 900_000,
       pubkeyHash: "",
       caFile: "",
       headers: {},
@@ -58,6 +60,7 @@ Deno.test("loadConfig() puts the defaults in", async () => {
     },
     gateway: {
       stateDir: "/var/lib/uota-gateway",
+      controlSocket: "/run/uota-gateway/control.sock",
       ports: ["/dev/ttyACM*", "/dev/ttyUSB*"],
       jobs: 8,
     },
@@ -82,6 +85,7 @@ Deno.test("loadConfig() reads every key", async () => {
   const config = await withFile(
     `[source]
      url = "http://10.0.0.1:8080/fw"
+     poll_interval = "1m30s"
      ca_file = "ca.pem"
      headers = { Authorization = "Bearer x" }
      require = "none"
@@ -125,6 +129,7 @@ Deno.test("loadConfig() reads every key", async () => {
   );
   assertEquals(config.source.url, "http://10.0.0.1:8080/fw/");
   assertEquals(config.source.headers, { Authorization: "Bearer x" });
+  assertEquals(config.source.pollIntervalMs, 90_000);
   assertEquals(config.source.require, "none");
   assertEquals(config.gateway.ports, ["/tmp/boards/*"]);
   assertEquals(config.gateway.jobs, 2);
@@ -132,6 +137,7 @@ Deno.test("loadConfig() reads every key", async () => {
     baud: 9600,
     exclude: ["secrets.py", "certs"],
     delete: ["old.py"],
+    auto: false,
     pin: "1.2",
     confirmMs: 1500,
     ready: "up",
@@ -202,7 +208,6 @@ const SELECTOR_CHARACTERS =
   "must not hold a slash, a comma or one of * ? [ ] { } ( ) ! + @ \\, which have a meaning in selectors";
 const PIN_FORMS =
   "must be 64 hex digits (uOTA's form) or sha256/ and the base64 of 32 bytes (the SPKI form)";
-const DAEMON = "this version has no daemon, remove the key";
 
 /** A file, and what is said of it. */
 const FAULTS: readonly (readonly [string, string])[] = [
@@ -295,6 +300,14 @@ const FAULTS: readonly (readonly [string, string])[] = [
   [
     `${MINIMAL}[gateway]\nports = ["ttyACM*"]\n`,
     "gateway.ports[0]: must be an absolute path, as in /dev/ttyACM*",
+  ],
+  [
+    `${MINIMAL}[gateway]\ncontrol_socket = "control.sock"\n`,
+    "gateway.control_socket: must be an absolute path, as in /run/uota-gateway/control.sock",
+  ],
+  [
+    `${MINIMAL}[gateway]\ncontrol_socket = "/run/${"ü".repeat(52)}"\n`,
+    "gateway.control_socket: must be 107 bytes at most, which is all that a socket's address holds",
   ],
   [`${MINIMAL}[gateway]\nports = []\n`, "gateway.ports: is empty, so no board could be found"],
   [`${MINIMAL}[gateway]\njobs = 0\n`, "gateway.jobs: must be a whole number from 1 to 256, not 0"],
@@ -393,8 +406,11 @@ const FAULTS: readonly (readonly [string, string])[] = [
     `${MINIMAL}${BOARD}watchdog = "10ms"\n`,
     'board[0].watchdog: must be between "500ms" and "10m", what the board\'s program gives machine.WDT',
   ],
+  [
+    `${MINIMAL}poll_interval = "500ms"\n`,
+    'source.poll_interval: must be between "1s" and "7d"',
+  ],
   // not built
-  [`${MINIMAL}poll_interval = "15m"\n`, `source.poll_interval: ${DAEMON}`],
   [
     `${MINIMAL}poll_interval = "15 minutes"\n`,
     `source.poll_interval: is not a duration, write it as in "30s", "15m" or "1h30m"`,
@@ -407,8 +423,6 @@ const FAULTS: readonly (readonly [string, string])[] = [
     `${MINIMAL}require = "signature"\n`,
     `source.require: this version does not check signatures, write "sha256"`,
   ],
-  [`${MINIMAL}[gateway]\ncontrol_socket = "/run/x"\n`, `gateway.control_socket: ${DAEMON}`],
-  [`${MINIMAL}[defaults]\nauto = true\n`, `defaults.auto: ${DAEMON}`],
 ];
 
 for (const [text, message] of FAULTS) {
@@ -421,7 +435,7 @@ Deno.test("loadConfig() says everything that is wrong at once", async () => {
   const message = await complaint(
     `[source]
      url = "ftp://example.com/"
-     poll_interval = "15m"
+     poll_interval = "15 minutes"
      headers = { Authorization = 1 }
      [gateway]
      job = 1

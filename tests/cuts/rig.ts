@@ -126,6 +126,7 @@ function gatewayToml(
 url = ${JSON.stringify(url)}
 [gateway]
 state_dir = ${JSON.stringify(`${directory}/state`)}
+control_socket = ""
 ports = [${JSON.stringify(link)}]
 [defaults]
 confirm = "100ms"

@@ -100,6 +100,7 @@ url = ${JSON.stringify(options.url ?? NOBODY)}
 ${options.source ?? ""}
 [gateway]
 state_dir = ${JSON.stringify(`${directory}/state`)}
+control_socket = ${JSON.stringify(`${directory}/control.sock`)}
 ports = ${JSON.stringify(options.ports)}
 [defaults]
 confirm = ${JSON.stringify(options.confirm ?? "0s")}

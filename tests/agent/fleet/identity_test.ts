@@ -7,6 +7,7 @@ const SETTINGS = {
   baud: 115_200,
   exclude: [],
   delete: [],
+  auto: true,
   pin: "",
   confirmMs: 5000,
   ready: "",
@@ -19,8 +20,15 @@ function entry(name: string, match: BoardEntry["match"]): BoardEntry {
 
 function configOf(...boards: readonly BoardEntry[]): GatewayConfig {
   return {
-    source: { url: "http://x/", pubkeyHash: "", caFile: "", headers: {}, require: "sha256" },
-    gateway: { stateDir: "/nowhere", ports: ["/dev/ttyACM*"], jobs: 8 },
+    source: {
+      url: "http://x/",
+      pollIntervalMs: 900_000,
+      pubkeyHash: "",
+      caFile: "",
+      headers: {},
+      require: "sha256",
+    },
+    gateway: { stateDir: "/nowhere", controlSocket: null, ports: ["/dev/ttyACM*"], jobs: 8 },
     defaults: SETTINGS,
     boards,
   };

@@ -4,9 +4,9 @@ import type { ErrorCode } from "../../../errors/mod.ts";
 import { parseNotice } from "../../../agent/release/notice.ts";
 import {
   fetchNotice,
+  localRelease,
   obtainRelease,
   pollNotice,
-  releaseFromFile,
 } from "../../../agent/release/obtain.ts";
 import { keyHashes } from "../../../agent/release/pin.ts";
 import { type Claims, type Release, verifyArchive } from "../../../agent/release/verify.ts";
@@ -220,19 +220,19 @@ Deno.test("Release cannot be made without verification", () => {
   assert.equal(forged.version, "1");
 });
 
-Deno.test("releaseFromFile() takes the version from the archive", async () => {
+Deno.test("localRelease() takes the version from the archive", async () => {
   const directory = await Deno.makeTempDir();
   try {
     const bytes = archive(VERSION, { name: "main.py", content: "x" });
     await Deno.writeFile(`${directory}/local.tar.gz`, bytes);
-    const release = await releaseFromFile(`${directory}/local.tar.gz`, never());
+    const release = await localRelease(`${directory}/local.tar.gz`, never());
     assert.equal(release.version, "2.0.1");
     assert.equal(release.archive, "local.tar.gz");
     assert.equal(release.sha256, createHash("sha256").update(bytes).digest("hex"));
     assert.deepEqual(release.verifiedBy, []);
     await Deno.writeFile(`${directory}/none.tar.gz`, archive({ name: "main.py" }));
     await assertRefused(
-      () => releaseFromFile(`${directory}/none.tar.gz`, never()),
+      () => localRelease(`${directory}/none.tar.gz`, never()),
       "release_invalid",
       /add one that holds the version$/,
     );
@@ -241,18 +241,18 @@ Deno.test("releaseFromFile() takes the version from the archive", async () => {
   }
 });
 
-Deno.test("releaseFromFile() says that there is no such file", async () => {
+Deno.test("localRelease() says that there is no such file", async () => {
   await assertRefused(
-    () => releaseFromFile("/nowhere/fw.tar.gz", never()),
+    () => localRelease("/nowhere/fw.tar.gz", never()),
     "usage",
     /^The archive \/nowhere\/fw\.tar\.gz cannot be read: No such file/,
   );
-  await assertRefused(() => releaseFromFile("/tmp", never()), "usage", /cannot be read/);
+  await assertRefused(() => localRelease("/tmp", never()), "usage", /cannot be read/);
 });
 
-Deno.test("releaseFromFile() is cancelled", async () => {
+Deno.test("localRelease() is cancelled", async () => {
   await assertRefused(
-    () => releaseFromFile("/dev/null", { signal: AbortSignal.abort() }),
+    () => localRelease("/dev/null", { signal: AbortSignal.abort() }),
     "cancelled",
     /^Cancelled while reading/,
   );

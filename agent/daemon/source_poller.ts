@@ -1,0 +1,119 @@
+/**
+ * Asks one source again and again, and has the release that boards should be on at hand.
+ *
+ * INVARIANTS
+ * - A release that was refused leaves the one before in its place.
+ * - What is wrong is told once, until it changes or is over.
+ * - Validators belong to a release that was obtained: after a failure the notice is read anew.
+ */
+import type { SourceConfig } from "../../config/mod.ts";
+import { messageOf, UotaError } from "../../errors/mod.ts";
+import { pause } from "../../serial/mod.ts";
+import {
+  type ArchiveCache,
+  KnownOffers,
+  obtainRelease,
+  pollNotice,
+  type Release,
+  type Validators,
+} from "../release/mod.ts";
+import { pollDelayMs, type PollEnd } from "./poll_delay.ts";
+
+export type PollerEvent =
+  | { readonly kind: "release"; readonly release: Release; readonly from: "server" | "memory" }
+  | { readonly kind: "problem"; readonly error: UotaError }
+  | { readonly kind: "recovered" };
+
+export interface PollerOptions {
+  readonly source: SourceConfig;
+  readonly archives: ArchiveCache;
+  readonly offers: KnownOffers;
+  readonly onEvent: (event: PollerEvent) => void;
+  /** As `Math.random`. */
+  readonly random: () => number;
+}
+
+/** Polls until its signal aborts. */
+export class SourcePoller {
+  readonly #options: PollerOptions;
+  #release: Release | null = null;
+  #validators: Validators | undefined;
+  #problem: string | null = null;
+  #failures = 0;
+  #pollingSinceMs: number | null = null;
+
+  constructor(options: PollerOptions) {
+    this.#options = options;
+  }
+
+  /** What boards of this source should be on; null while nobody knows. */
+  get release(): Release | null {
+    return this.#release;
+  }
+
+  /** When the poll under way began, on the clock of `performance.now()`; null between polls. */
+  get pollingSinceMs(): number | null {
+    return this.#pollingSinceMs;
+  }
+
+  /** Returns when the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { source, offers, random } = this.#options;
+    try {
+      const known = await offers.release(source, signal);
+      if (known) this.#take(known, "memory");
+      while (!signal.aborted) {
+        const end = await this.#poll(signal);
+        const options = { intervalMs: source.pollIntervalMs, failures: this.#failures };
+        await pause(pollDelayMs(end, { ...options, random: random() }), signal);
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  async #poll(signal: AbortSignal): Promise<PollEnd> {
+    this.#pollingSinceMs = performance.now();
+    try {
+      await this.#ask(signal);
+      this.#failures = 0;
+      if (this.#problem !== null) this.#options.onEvent({ kind: "recovered" });
+      this.#problem = null;
+      return "answered";
+    } catch (error) {
+      signal.throwIfAborted();
+      const failure = error instanceof UotaError
+        ? error
+        : new UotaError("internal", `Polling failed: ${messageOf(error)}`, { cause: error });
+      this.#failures++;
+      this.#validators = undefined;
+      // How many bytes came, say, differs from poll to poll; what is wrong does not.
+      const problem = `${failure.code} ${failure.message.replaceAll(/\d+/g, "#")}`;
+      if (problem !== this.#problem) this.#options.onEvent({ kind: "problem", error: failure });
+      this.#problem = problem;
+      return failure.code === "server_unreachable" || failure.code === "server_error"
+        ? "faulty"
+        : "wrong";
+    } finally {
+      this.#pollingSinceMs = null;
+    }
+  }
+
+  async #ask(signal: AbortSignal): Promise<void> {
+    const { source, archives, offers } = this.#options;
+    const poll = await pollNotice(source, { signal, validators: this.#validators });
+    if (poll.status === "not_modified") return;
+    const { notice } = poll;
+    const release = await obtainRelease(source, notice, { signal, archives });
+    await offers.save({ url: source.url, archiveSha256: release.sha256, notice });
+    this.#validators = poll.validators;
+    if (release.sha256 !== this.#release?.sha256 || release.version !== this.#release.version) {
+      this.#take(release, "server");
+    }
+  }
+
+  #take(release: Release, from: "server" | "memory"): void {
+    this.#release = release;
+    this.#options.onEvent({ kind: "release", release, from });
+  }
+}

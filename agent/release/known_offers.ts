@@ -1,0 +1,80 @@
+/**
+ * What each source offered last, on disk: with the archive in the cache it lets a gateway that
+ * starts without a network bring boards to the release that they should have.
+ */
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { z } from "zod";
+import { writeDurably } from "../durable_file.ts";
+import type { ArchiveCache } from "./cache.ts";
+import { parsePin } from "./pin.ts";
+import type { SourceOptions } from "./source.ts";
+import { type Release, verifyArchive } from "./verify.ts";
+import { UotaError } from "../../errors/mod.ts";
+
+const knownSchema = z.object({
+  url: z.string(),
+  /** Of the archive, also where the notice states none. */
+  archiveSha256: z.string(),
+  notice: z.object({
+    version: z.string(),
+    archive: z.string(),
+    additionalFreeKb: z.number(),
+    sha256: z.string().nullable(),
+  }),
+});
+
+/** What a source offered, and which archive that was. */
+export type KnownOffer = z.output<typeof knownSchema>;
+
+/** The known offers of a gateway, one file a source. */
+export class KnownOffers {
+  readonly #directory: string;
+  readonly #archives: ArchiveCache;
+
+  constructor(stateDir: string, archives: ArchiveCache) {
+    this.#directory = `${stateDir}/offers`;
+    this.#archives = archives;
+  }
+
+  async save(offer: KnownOffer): Promise<void> {
+    await writeDurably(this.#path(offer.url), new TextEncoder().encode(JSON.stringify(offer)));
+  }
+
+  /**
+   * The release that the source offered last, held against the source's rules of today; null where
+   * it is not known, no longer kept, or no longer good enough.
+   */
+  async release(source: SourceOptions, signal: AbortSignal): Promise<Release | null> {
+    const known = await this.#load(source.url);
+    const archive = known && await this.#archives.get(known.archiveSha256);
+    if (!known || !archive) return null;
+    try {
+      return await verifyArchive(archive, {
+        notice: known.notice,
+        require: source.require,
+        // It came over such a connection, or the rules have changed and the next poll decides.
+        isPinned: parsePin(source.pubkeyHash) !== null,
+        limits: source.limits,
+        signal,
+      });
+    } catch (error) {
+      if (error instanceof UotaError && !signal.aborted) return null;
+      throw error;
+    }
+  }
+
+  async #load(url: string): Promise<KnownOffer | null> {
+    try {
+      return knownSchema.parse(JSON.parse(await readFile(this.#path(url), "utf8")));
+    } catch (error) {
+      if (error instanceof z.ZodError || error instanceof SyntaxError) return null;
+      if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+      throw error;
+    }
+  }
+
+  #path(url: string): string {
+    return `${this.#directory}/${createHash("sha256").update(url).digest("hex")}.json`;
+  }
+}

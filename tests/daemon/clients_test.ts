@@ -1,0 +1,79 @@
+/** People and the daemon at the same time: one job a board, whoever asks. */
+import { assertEquals, assertIncludes } from "../assert.ts";
+import { startWasmBoard } from "../boards/mod.ts";
+import { startNginx } from "../server/nginx.ts";
+import { type Files, onBoard, packed, published } from "../update/firmware.ts";
+import { makeGateway } from "../update/gateway.ts";
+import { testNeeding } from "../update/needs.ts";
+import { DaemonProcess } from "./daemon_process.ts";
+
+const PROGRAM = "import time\nwhile True:\n    time.sleep_ms(20)\n";
+const OLD: Files = { "main.py": PROGRAM, "version": "1.0.0" };
+const RELEASE: Files = {
+  "main.py": PROGRAM,
+  "version": "1.1.0",
+  "big.bin": new Uint8Array(60_000).fill(7),
+};
+
+await testNeeding(
+  ["nginx"],
+  "two who update at once through the daemon get the same job",
+  async () => {
+    await using server = await startNginx();
+    await server.publish({ ...published("1.1.0", packed(RELEASE)) });
+    await using board = await startWasmBoard({ files: onBoard(OLD) });
+    await using gateway = await makeGateway({
+      ...{ url: server.url, ports: [board.port], defaults: "auto = false" },
+    });
+    await using daemon = await DaemonProcess.start(gateway.configFile);
+    const update = () => gateway.run("update", "--board", "all", "--json");
+    const first = update();
+    let second: ReturnType<typeof update> | null = null;
+    // The board holds still until the second one has come to the daemon, too.
+    await board.atByte(20_000, async () => {
+      const before = (await server.log()).filter(({ uri }) => uri === "/latest").length;
+      second = update();
+      while (
+        (await server.log()).filter(({ uri }) => uri === "/latest").length === before
+      ) { /* … */ }
+    });
+    const results = await Promise.all([first, second]);
+    const outcomes = results.map((result) => {
+      assertEquals(result?.code, 0, result?.stderr);
+      return JSON.parse(result?.stdout ?? "").boards[0];
+    });
+    assertEquals(outcomes[0].outcome, "updated");
+    assertEquals(outcomes[1], outcomes[0]);
+    assertEquals(daemon.lines.filter((line) => line.includes("1.1.0")).length >= 1, true);
+    const { stdout } = await gateway.run("history", "--json");
+    assertEquals(JSON.parse(stdout).length, 1);
+  },
+);
+
+await testNeeding(
+  ["nginx"],
+  "uota rollback goes through the daemon, which then leaves the board alone",
+  async () => {
+    await using server = await startNginx();
+    await server.publish({ ...published("1.1.0", packed(RELEASE)) });
+    await using board = await startWasmBoard({ files: onBoard(OLD) });
+    await using gateway = await makeGateway({
+      ...{ url: server.url, ports: [board.port], source: 'poll_interval = "1s"' },
+      confirm: "500ms",
+    });
+    await using daemon = await DaemonProcess.start(gateway.configFile);
+    const { code, stderr } = await gateway.run("update", "--board", "all");
+    assertEquals(code, 0, stderr);
+    const status = JSON.parse((await gateway.run("status", "--json")).stdout);
+    assertEquals(status.map(({ version }: { version: string }) => version), ["1.1.0"]);
+    const back = await gateway.run("rollback", "--board", "all");
+    assertIncludes(back.stdout, "1.0.0");
+    assertEquals(new TextDecoder().decode((await board.files()).get("/version")), "1.0.0");
+    // A release that somebody went back from does not come again by itself.
+    const polls = async () => (await server.log()).filter(({ uri }) => uri === "/latest").length;
+    const before = await polls();
+    while (await polls() < before + 3) { /* Each look at the log is a request of its own. */ }
+    assertEquals(new TextDecoder().decode((await board.files()).get("/version")), "1.0.0");
+    assertEquals(await daemon.stop(), { code: 0, signal: null });
+  },
+);

@@ -1,0 +1,210 @@
+/** What the daemon does by itself, as a process, with real boards and a real web server. */
+import { assert, assertEquals, assertIncludes } from "../assert.ts";
+import { startWasmBoard, type WasmBoard } from "../boards/mod.ts";
+import { watchPort } from "../boards/port_watch.ts";
+import { type Nginx, startNginx } from "../server/nginx.ts";
+import { digests, type Files, onBoard, packed, published } from "../update/firmware.ts";
+import { makeGateway } from "../update/gateway.ts";
+import { testNeeding } from "../update/needs.ts";
+import { DaemonProcess } from "./daemon_process.ts";
+
+const PROGRAM = "import time\nwhile True:\n    time.sleep_ms(20)\n";
+
+function firmware(version: string): Files {
+  return { "main.py": `# ${version}\n${PROGRAM}`, "version": version };
+}
+
+function publish(server: Nginx, version: string): Promise<void> {
+  return server.publish({ ...published(version, packed(firmware(version))) });
+}
+
+function boardWith(version: string): Promise<WasmBoard> {
+  return startWasmBoard({ files: onBoard(firmware(version)) });
+}
+
+async function versionOn(board: WasmBoard): Promise<string> {
+  return new TextDecoder().decode((await board.files()).get("/version"));
+}
+
+/** How often the source was polled. */
+async function polls(server: Nginx): Promise<number> {
+  return (await server.log()).filter(({ uri }) => uri === "/latest").length;
+}
+
+const POLLING = 'poll_interval = "1s"';
+
+await testNeeding(
+  ["nginx"],
+  "uota daemon brings a board to each release that is published",
+  async () => {
+    await using server = await startNginx();
+    await publish(server, "1.1.0");
+    await using board = await boardWith("1.0.0");
+    await using gateway = await makeGateway({
+      ...{ url: server.url, ports: [board.port], source: POLLING },
+    });
+    await using daemon = await DaemonProcess.start(gateway.configFile);
+    await daemon.until(/updated 1\.0\.0 -> 1\.1\.0|1\.0\.0.*1\.1\.0/);
+    assertEquals(await versionOn(board), "1.1.0");
+    await publish(server, "1.2.0");
+    await daemon.until(/1\.1\.0.*1\.2\.0/);
+    assertEquals(digests(await board.files()), digests(onBoard(firmware("1.2.0"))));
+    assertEquals(await daemon.stop(), { code: 0, signal: null });
+  },
+);
+
+await testNeeding(
+  ["nginx"],
+  "uota daemon leaves a board alone that is as it should be",
+  async () => {
+    await using server = await startNginx();
+    await publish(server, "1.1.0");
+    await using board = await boardWith("1.1.0");
+    await using gateway = await makeGateway({
+      ...{ url: server.url, ports: [board.port], source: POLLING },
+    });
+    await using daemon = await DaemonProcess.start(gateway.configFile);
+    await daemon.until(/current/);
+    using watch = await watchPort(board.port);
+    const before = await polls(server);
+    while (await polls(server) < before + 3) { /* Each look at the log is a request of its own. */ }
+    assertEquals(watch.seen(), { opened: false, written: false });
+  },
+);
+
+await testNeeding(["nginx"], "uota daemon updates a board that is plugged in later", async () => {
+  await using server = await startNginx();
+  await publish(server, "1.1.0");
+  await using board = await boardWith("1.0.0");
+  await board.unplug();
+  await using gateway = await makeGateway({
+    ...{ url: server.url, ports: [board.port], source: POLLING },
+  });
+  await using daemon = await DaemonProcess.start(gateway.configFile);
+  await daemon.until(/Release 1\.1\.0 is published/);
+  await board.plug();
+  await daemon.until(/1\.0\.0.*1\.1\.0/);
+  await board.unplug();
+  await board.writeFiles(onBoard(firmware("1.0.5")));
+  await board.plug();
+  await daemon.until(/1\.0\.5.*1\.1\.0/);
+  assertEquals(await versionOn(board), "1.1.0");
+});
+
+await testNeeding(
+  ["nginx"],
+  "uota daemon works from its memory while the server is away",
+  async () => {
+    await using board = await boardWith("1.0.0");
+    await using gateway = await (async () => {
+      await using server = await startNginx();
+      await publish(server, "1.1.0");
+      const gateway = await makeGateway({
+        ...{ url: server.url, ports: [board.port], source: POLLING },
+      });
+      await using daemon = await DaemonProcess.start(gateway.configFile);
+      await daemon.until(/1\.0\.0.*1\.1\.0/);
+      return gateway;
+    })();
+    await board.writeFiles(onBoard(firmware("1.0.5")));
+    await using daemon = await DaemonProcess.start(gateway.configFile);
+    await daemon.until(/Release 1\.1\.0 is remembered from/);
+    await daemon.until(/1\.0\.5.*1\.1\.0/);
+    assertEquals(await versionOn(board), "1.1.0");
+  },
+);
+
+await testNeeding(
+  ["nginx"],
+  "uota daemon keeps its configuration when the new one is wrong",
+  async () => {
+    await using server = await startNginx();
+    await publish(server, "1.1.0");
+    await using board = await boardWith("1.1.0");
+    await using gateway = await makeGateway({
+      ...{ url: `${server.url}nowhere/`, ports: [board.port], source: POLLING },
+    });
+    const right = await Deno.readTextFile(gateway.configFile);
+    await using daemon = await DaemonProcess.start(gateway.configFile);
+    await daemon.until(/404/);
+    await Deno.writeTextFile(gateway.configFile, right.replace("[source]", "[sauce]"));
+    daemon.kill("SIGHUP");
+    assertIncludes(await daemon.until(/not used/), "sauce");
+    await Deno.writeTextFile(gateway.configFile, right.replace("nowhere/", ""));
+    daemon.kill("SIGHUP");
+    await daemon.until(/read anew/);
+    await daemon.until(/current/);
+  },
+);
+
+await testNeeding(
+  ["nginx"],
+  "uota daemon does not touch boards that it is not to update",
+  async () => {
+    await using server = await startNginx();
+    await publish(server, "1.1.0");
+    await using mine = await boardWith("1.0.0");
+    await using other = await boardWith("1.0.0");
+    await using gateway = await makeGateway({
+      ...{ url: server.url, ports: [mine.port, other.port], source: POLLING },
+      boards: `[[board]]
+name = "mine"
+match = { port = "${mine.port}" }
+auto = false`,
+    });
+    using watch = await watchPort(mine.port);
+    await using daemon = await DaemonProcess.start(gateway.configFile);
+    await daemon.until(/1\.0\.0.*1\.1\.0/);
+    assertEquals(watch.seen(), { opened: false, written: false });
+    assertEquals(await versionOn(mine), "1.0.0");
+  },
+);
+
+await testNeeding(
+  ["nginx"],
+  "uota daemon that is stopped in a push leaves the board whole",
+  async () => {
+    await using server = await startNginx();
+    const release: Files = { ...firmware("1.1.0"), "big.bin": new Uint8Array(200_000).fill(7) };
+    await server.publish({ ...published("1.1.0", packed(release)) });
+    await using board = await boardWith("1.0.0");
+    await using gateway = await makeGateway({
+      ...{ url: server.url, ports: [board.port], source: POLLING },
+    });
+    await using daemon = await DaemonProcess.start(gateway.configFile, "--verbose");
+    await daemon.until(/inspecting/);
+    await board.atByte(30_000, async () => {
+      daemon.kill("SIGTERM");
+      await daemon.until(/SIGTERM/);
+    });
+    assertEquals(await daemon.ended(), { code: 0, signal: null });
+    assertEquals(await versionOn(board), "1.0.0");
+    const installed = [...await board.files()].filter(([path]) => !path.startsWith("/.uota/"));
+    assertEquals(digests(new Map(installed)), digests(onBoard(firmware("1.0.0"))));
+    await using again = await DaemonProcess.start(gateway.configFile);
+    await again.until(/1\.0\.0.*1\.1\.0/);
+    assertEquals(digests(await board.files()), digests(onBoard(release)));
+  },
+);
+
+await testNeeding(
+  ["nginx"],
+  "uota daemon says once what is wrong with a server, and that it is over",
+  async () => {
+    await using server = await startNginx();
+    await server.publish({ "latest": "not a notice\n" });
+    await using gateway = await makeGateway({
+      url: server.url,
+      ports: ["/dev/none*"],
+      source: POLLING,
+    });
+    await using daemon = await DaemonProcess.start(gateway.configFile);
+    const said = await daemon.until(/latest/);
+    const before = await polls(server);
+    while (await polls(server) < before + 2) { /* Each look at the log is a request of its own. */ }
+    await publish(server, "1.1.0");
+    await daemon.until(/all right again/);
+    assertEquals(daemon.lines.filter((line) => line === said).length, 1);
+    assert(daemon.lines.some((line) => /Release 1\.1\.0 is published/.test(line)));
+  },
+);
