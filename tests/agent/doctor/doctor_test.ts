@@ -6,7 +6,10 @@ import { watchPort } from "../../boards/port_watch.ts";
 import { startNginx } from "../../server/nginx.ts";
 import { type Finished, makeGateway } from "../../update/gateway.ts";
 import { testNeeding } from "../../update/needs.ts";
+import { DatagramReceiver, receiverAvailable } from "../daemon/datagram_receiver.ts";
 import { startProgram } from "./machine.ts";
+
+const MAIN = new URL("../../../agent/main.ts", import.meta.url).pathname;
 
 const NOTICE = `2.0.1;firmware.tar.gz;0;${"0".repeat(64)}\n`;
 const NO_PORTS = ["/nonexistent/tty*"];
@@ -66,6 +69,34 @@ Deno.test("uota doctor names who holds a port", async () => {
   assertIncludes(message, "flock");
   const pid = /process (\d+)/.exec(message)?.[1];
   assertEquals(mend, `sudo kill ${pid}`);
+});
+
+Deno.test({
+  name: "uota doctor talks of the daemon that runs and of its control socket",
+  ignore: !await receiverAvailable(),
+  async fn() {
+    await using gateway = await makeGateway({ ports: NO_PORTS });
+    const NOTIFY_SOCKET = `${gateway.directory}/notify`;
+    await using systemd = await DatagramReceiver.bind(NOTIFY_SOCKET);
+    const daemon = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", MAIN, "--config", gateway.configFile, "daemon"],
+      env: { NOTIFY_SOCKET },
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    try {
+      let message = "";
+      while (!message.startsWith("READY=1\n")) message = await systemd.receiveText();
+      const checks = checksOf(await gateway.run("doctor", "--json"));
+      assertIncludes(named(checks, "daemon").message, "The daemon runs");
+      const { controlSocket } = gateway.config.gateway;
+      assertEquals(named(checks, "socket").message, `${controlSocket} lets this user in`);
+    } finally {
+      daemon.kill("SIGTERM");
+      await daemon.status;
+    }
+  },
 });
 
 Deno.test("uota doctor exits with 78 for a wrong configuration, and checks the rest", async () => {
