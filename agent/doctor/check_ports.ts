@@ -5,17 +5,17 @@
  * - No port is opened: on many boards that alone moves DTR and starts the program anew.
  */
 import { access, constants } from "node:fs/promises";
-import { findHolders, findPorts, type Holder, type PortInfo } from "../../serial/mod.ts";
+import { findHolders, type Holder, type PortInfo } from "../../serial/mod.ts";
 import { type Account, MAY, mayUse, octal } from "./accounts.ts";
 import { type Check, ok, problem, shellWord } from "./check.ts";
 import { daemonPids } from "./daemon_process.ts";
 import { DAEMON_USER, type System, UNIT } from "./system.ts";
 
+/** `globs` is where the ports were looked for. */
 export async function checkPorts(
-  globs: readonly string[],
-  system: System,
+  ports: readonly PortInfo[],
+  { globs, system }: { readonly globs: readonly string[]; readonly system: System },
 ): Promise<readonly Check[]> {
-  const ports = await findPorts(globs);
   if (ports.length === 0) {
     return [problem(
       "ports",

@@ -1,5 +1,6 @@
 /** All checks, in the order in which one is worth mending before the next. */
 import { DEFAULT_PORTS } from "../../config/mod.ts";
+import { findPorts } from "../../serial/mod.ts";
 import { type Check, warning } from "./check.ts";
 import { checkClock } from "./check_clock.ts";
 import { checkConfig, type ConfigResult } from "./check_config.ts";
@@ -25,11 +26,13 @@ export async function examine(options: ExamineOptions): Promise<readonly Check[]
   const unknown = (check: string) => [
     warning(check, "Not checked: the configuration says where, and is wrong", "uota doctor"),
   ];
+  const globs = valid?.gateway.ports ?? DEFAULT_PORTS;
+  const ports = await findPorts(globs);
   const checks = await Promise.all([
     checkDeno(),
     checkConfig(config, system),
-    checkPorts(valid?.gateway.ports ?? DEFAULT_PORTS, system),
-    checkModemManager(system),
+    checkPorts(ports, { globs, system }),
+    checkModemManager(ports, system),
     checkClock(system, now),
     valid === null
       ? unknown("server")

@@ -7,7 +7,8 @@ import { checkDeno, PINNED_DENO } from "../../../agent/doctor/check_deno.ts";
 import { checkModemManager } from "../../../agent/doctor/check_modem_manager.ts";
 import { checkPorts } from "../../../agent/doctor/check_ports.ts";
 import { checkState } from "../../../agent/doctor/check_state.ts";
-import { assertEquals, assertIncludes } from "../../assert.ts";
+import { findPorts } from "../../../serial/mod.ts";
+import { assert, assertEquals, assertIncludes } from "../../assert.ts";
 import { startWasmBoard } from "../../boards/mod.ts";
 import { makeMachine, startProgram } from "./machine.ts";
 
@@ -68,7 +69,9 @@ Deno.test({
     await Deno.chmod(device, 0o660);
     const check = async (group: string) => {
       await using machine = await makeMachine({ "/etc/passwd": PASSWD, "/etc/group": group });
-      const [check] = await checkPorts([board.port], machine.system);
+      const globs = [board.port];
+      const ports = await findPorts(globs);
+      const [check] = await checkPorts(ports, { globs, system: machine.system });
       return check;
     };
     const denied = await check(`dialout:x:${gid}:alice\n`);
@@ -89,6 +92,13 @@ Deno.test({
 });
 
 Deno.test("checkModemManager() finds it by its process, and our rule", async () => {
+  await using board = await startWasmBoard();
+  const [found] = await findPorts([board.port]);
+  assert(found !== undefined);
+  // A pseudo-terminal in the place of a USB port, which this machine may not have.
+  const usb = { vendorId: "2e8a", productId: "0005", serial: null, topology: "1-1:1.0" };
+  const ports = [{ ...found, usb }];
+  const terminal = /\d+$/.exec(found.devicePath)?.[0];
   const directory = await Deno.makeTempDir();
   try {
     // The kernel calls a process as its executable's file is called; a script would be called sh.
@@ -96,14 +106,19 @@ Deno.test("checkModemManager() finds it by its process, and our rule", async () 
     await Deno.copyFile("/bin/cat", program);
     const states = async (files: Readonly<Record<string, string>>) => {
       await using machine = await makeMachine(files);
-      return (await checkModemManager(machine.system)).map(({ state }) => state);
+      return (await checkModemManager(ports, machine.system)).map(({ state }) => state);
     };
     const rules = "/etc/udev/rules.d/60-uota-gateway.rules";
     {
       const process = new Deno.Command(program, { stdin: "piped", stdout: "piped" }).spawn();
       assertEquals((await states({}))[1], "problem");
       assertEquals((await states({ [rules]: "# nothing" }))[1], "problem");
-      assertEquals((await states({ [rules]: 'ENV{ID_MM_DEVICE_IGNORE}="1"\n' }))[1], "ok");
+      const rule = 'ENV{ID_MM_DEVICE_IGNORE}="1"\n';
+      assertEquals((await states({ [rules]: rule }))[1], "warning");
+      // Unix 98 pseudo-terminals have the major numbers from 136 on, 256 each (devices.txt).
+      const database = `/run/udev/data/c136:${terminal}`;
+      const ignored = "I:1\nE:ID_MM_DEVICE_IGNORE=1\nG:systemd\n";
+      assertEquals((await states({ [rules]: rule, [database]: ignored }))[1], "ok");
       await process.stdin.close();
       await process.output();
     }
