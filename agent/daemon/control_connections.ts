@@ -10,18 +10,26 @@
 import type { Socket } from "node:net";
 import { Refusal } from "./control_requests.ts";
 
-export const MAX_CONNECTIONS = 256;
+const MAX_CONNECTIONS = 256;
 const MAX_SERVED = 64;
 const MAX_UPLOADS = 4;
+/** From connecting to the end of the headers. */
+const HEADERS_TIMEOUT_MS = 5000;
+/** From there to the end of the body; an archive goes through a socket of this machine in a second. */
+const BODY_TIMEOUT_MS = 60_000;
+/** For reading what the kernel could not take over; a client may have been stopped by its terminal. */
+const FAREWELL_TIMEOUT_MS = 600_000;
 
 export class ControlConnections {
   /** In the order of their coming. */
   readonly #incomplete = new Set<Socket>();
   readonly #all = new Set<Socket>();
+  readonly #deadlines = new Map<Socket, ReturnType<typeof setTimeout>>();
   readonly #served = new Slots(MAX_SERVED, "requests");
   readonly #uploads = new Slots(MAX_UPLOADS, "uploads");
 
-  add(socket: Socket): void {
+  /** `refuse` answers whoever is too slow with the headers. */
+  add(socket: Socket, refuse: (socket: Socket) => void): void {
     if (this.#all.size >= MAX_CONNECTIONS) {
       const [oldest = socket] = this.#incomplete;
       oldest.destroy();
@@ -30,13 +38,26 @@ export class ControlConnections {
     if (socket.destroyed) return;
     this.#all.add(socket);
     this.#incomplete.add(socket);
+    this.#limitTime(socket, HEADERS_TIMEOUT_MS, () => refuse(socket));
     socket.once("close", () => this.#remove(socket));
+  }
+
+  /** The headers are there; the body may still come. */
+  begin(socket: Socket): void {
+    this.#limitTime(socket, BODY_TIMEOUT_MS, () => socket.destroy());
   }
 
   /** The connection's request is there, and gets what it asks for. @throws {Refusal} 503 */
   serve(socket: Socket): Disposable {
     this.#incomplete.delete(socket);
-    return this.#served.take();
+    const slot = this.#served.take();
+    clearTimeout(this.#deadlines.get(socket));
+    return slot;
+  }
+
+  /** The connection's answer is complete, and only has to be read. */
+  end(socket: Socket): void {
+    this.#limitTime(socket, FAREWELL_TIMEOUT_MS, () => socket.destroy());
   }
 
   /** The connection's request is still coming, and is written to disk meanwhile. @throws {Refusal} 503 */
@@ -59,7 +80,16 @@ export class ControlConnections {
     );
   }
 
+  /** A timer a connection, and none while there is no connection: an idle daemon does not wake up. */
+  #limitTime(socket: Socket, boundMs: number, end: () => void): void {
+    clearTimeout(this.#deadlines.get(socket));
+    if (socket.destroyed) return;
+    this.#deadlines.set(socket, setTimeout(end, boundMs));
+  }
+
   #remove(socket: Socket): void {
+    clearTimeout(this.#deadlines.get(socket));
+    this.#deadlines.delete(socket);
     this.#all.delete(socket);
     this.#incomplete.delete(socket);
   }

@@ -1,4 +1,5 @@
 /** Reading requests from the control socket, and refusing those that are not as they must be. */
+import { Buffer } from "node:buffer";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { z } from "zod";
 import { type ErrorCode, messageOf } from "../../errors/mod.ts";
@@ -100,8 +101,13 @@ export function answerJson(
     readonly headers?: Readonly<Record<string, string>>;
   } = {},
 ): void {
-  response.writeHead(status, { "content-type": "application/json", ...headers });
-  response.end(`${JSON.stringify(content)}\n`);
+  const body = Buffer.from(`${JSON.stringify(content)}\n`);
+  response.writeHead(status, {
+    "content-type": "application/json",
+    "content-length": body.byteLength,
+    ...headers,
+  });
+  response.end(body);
 }
 
 function joined(chunks: readonly Uint8Array[]): Uint8Array {

@@ -29,11 +29,8 @@ import { listenAt } from "./control_socket.ts";
 import { EventStream } from "./event_stream.ts";
 
 const MAX_HEADER_BYTES = 16 * 1024;
-const HEADERS_TIMEOUT_MS = 5000;
-/** For the whole of a request; an archive goes through a socket of this machine in a second. */
-const REQUEST_TIMEOUT_MS = 60_000;
-/** How often connections that are too slow are looked for. */
-const SLOW_CHECK_MS = 1000;
+/** setTimeout takes no more. */
+const NEVER_MS = 2 ** 31 - 1;
 /** How long the rest of a request that is refused is read, for nothing. */
 const DRAIN_MS = 2000;
 /** How long a client may take to read the end of its answer when the daemon stops. */
@@ -71,12 +68,11 @@ export async function serveControl(
   const service = new ControlService(gateway, options);
   const server = createServer({
     maxHeaderSize: MAX_HEADER_BYTES,
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    connectionsCheckingInterval: SLOW_CHECK_MS,
+    // Would look at its connections again and again, even where there are none.
+    connectionsCheckingInterval: NEVER_MS,
     keepAlive: false,
   }, (request, response) => void service.answer(request, response));
-  server.on("connection", (socket) => service.connections.add(socket));
+  server.on("connection", (socket) => service.connections.add(socket, refuseSlow));
   server.on("clientError", refuseUnreadable);
   const stop = () => service.stop(signal.reason);
   signal.addEventListener("abort", stop);
@@ -113,21 +109,26 @@ async function drain(request: IncomingMessage): Promise<void> {
   clearTimeout(bound);
 }
 
-/** What node:http cannot read, or did not get in time. */
+/** What node:http cannot read. */
 function refuseUnreadable(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (error.code === "HPE_HEADER_OVERFLOW") {
+    const message = `The headers have more than ${MAX_HEADER_BYTES} bytes`;
+    return refuse(socket, "431 Request Header Fields Too Large", message);
+  }
+  refuse(socket, "400 Bad Request", "This is not HTTP/1.1");
+}
+
+function refuseSlow(socket: Socket): void {
+  refuse(socket, "408 Request Timeout", "The request did not arrive in time");
+}
+
+function refuse(socket: Socket, status: string, message: string): void {
   if (!socket.writable) return void socket.destroy();
-  const [status, message] = error.code === "HPE_HEADER_OVERFLOW"
-    ? [
-      "431 Request Header Fields Too Large",
-      `The headers have more than ${MAX_HEADER_BYTES} bytes`,
-    ]
-    : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
-    ? ["408 Request Timeout", "The request did not arrive in time"]
-    : ["400 Bad Request", "This is not HTTP/1.1"];
   const body = `${JSON.stringify({ error: { code: "usage", message } })}\n`;
   socket.end(
     `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\nconnection: close\r\n` +
       `content-length: ${body.length}\r\n\r\n${body}`,
+    () => socket.destroy(),
   );
 }
 
@@ -194,6 +195,7 @@ class ControlService {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.shouldKeepAlive = false;
+    this.connections.begin(request.socket);
     const url = URL.parse(request.url ?? "", "http://daemon");
     const route = url && this.#routes.get(url.pathname);
     if (!url || !route) {
@@ -247,8 +249,16 @@ class ControlService {
     // Before a byte is taken: what the archive's name may be.
     checked({ name, sha256: "0".repeat(64) }, keptArchiveSchema);
     using _slot = this.connections.upload(request.socket);
-    const sha256 = await this.#options.archives().receive(bodyOf(request, MAX_ARCHIVE_BYTES));
-    answerJson(response, { name, sha256 } satisfies KeptArchive);
+    try {
+      const sha256 = await this.#options.archives().receive(bodyOf(request, MAX_ARCHIVE_BYTES));
+      answerJson(response, { name, sha256 } satisfies KeptArchive);
+    } catch (error) {
+      if (error instanceof Refusal) throw error;
+      const message =
+        `The daemon cannot keep the archive: ${messageOf(error)}; look at the room and ` +
+        "the rights in gateway.state_dir";
+      throw new Refusal(507, message, { code: "config_invalid" });
+    }
   };
 
   /** Calls the gateway and streams what it tells, for as long as the client is there. */
@@ -277,6 +287,7 @@ class ControlService {
     } finally {
       this.#calls.delete(call);
       response.off("close", clientWent);
+      this.connections.end(request.socket);
     }
   }
 

@@ -189,7 +189,7 @@ export class Daemon {
         break;
       }
       case "problem":
-        this.#tell(problemEvent(event.error));
+        this.#tell(problemEvent(event.error, source));
         break;
       case "recovered":
         this.#tell({
@@ -234,11 +234,11 @@ export class Daemon {
   }
 }
 
-function problemEvent(error: UotaError): DaemonEvent {
+function problemEvent(error: UotaError, { url }: SourceConfig): DaemonEvent {
   const isServer = ["server_unreachable", "server_error", "not_found", "tls"].includes(error.code);
   return {
     priority: isServer ? "warning" : "err",
-    message: error.message,
+    message: error.message.includes(url) ? error.message : `${url}: ${error.message}`,
     messageId: isServer ? MESSAGE_ID.serverUnreachable : MESSAGE_ID.releaseRefused,
   };
 }

@@ -8,7 +8,8 @@ const RULE = "60-uota-gateway.rules";
 const RULE_DIRECTORIES = ["/etc/udev/rules.d", "/run/udev/rules.d", "/usr/lib/udev/rules.d"];
 const RULE_SOURCE = new URL(`../../config/${RULE}`, import.meta.url);
 const DISABLE = "sudo systemctl disable --now ModemManager";
-const RELOAD = "sudo udevadm control --reload && sudo udevadm trigger --subsystem-match=tty";
+const RELOAD = "sudo udevadm control --reload && " +
+  "sudo udevadm trigger --subsystem-match=usb --subsystem-match=tty";
 
 export async function checkModemManager(
   ports: readonly PortInfo[],

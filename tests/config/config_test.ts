@@ -202,6 +202,11 @@ Deno.test("configPath() prefers the flag, then the environment, then the system'
   );
 });
 
+Deno.test("loadConfig() takes an empty control_socket for none", async () => {
+  const { gateway } = await load(`${MINIMAL}[gateway]\ncontrol_socket = ""\n`);
+  assertEquals(gateway.controlSocket, null);
+});
+
 const BOARD = `[[board]]\nname = "a"\nmatch = { uid = "aa" }\n`;
 const HEX_PIN = "0".repeat(64);
 const SELECTOR_CHARACTERS =

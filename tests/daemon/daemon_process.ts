@@ -17,6 +17,7 @@ export class DaemonProcess implements AsyncDisposable {
   readonly #reading: Promise<void>;
   #changed = Promise.withResolvers<void>();
   #seen = 0;
+  #hasEnded = false;
 
   private constructor(child: Deno.ChildProcess) {
     this.#child = child;
@@ -83,6 +84,12 @@ export class DaemonProcess implements AsyncDisposable {
     }
   }
 
+  /** Lets everything else in this process go on for a moment; throws once the daemon has ended. */
+  async turn(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve));
+    if (this.#hasEnded) throw new Error(`The daemon ended:\n${this.#lines.join("\n")}`);
+  }
+
   kill(signal: Deno.Signal): void {
     this.#child.kill(signal);
   }
@@ -116,5 +123,6 @@ export class DaemonProcess implements AsyncDisposable {
       this.#changed.resolve();
       this.#changed = Promise.withResolvers();
     }
+    this.#hasEnded = true;
   }
 }

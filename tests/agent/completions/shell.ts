@@ -61,6 +61,13 @@ mv "${directory}/arguments.part" "${directory}/arguments"
   };
 }
 
+/** As where they are installed: bash sources them, zsh finds them by their name and by `#compdef`. */
+const LOAD = {
+  bash: ". <(uota completions bash)",
+  zsh: "mkdir ~/functions; uota completions zsh >~/functions/_uota; fpath=(~/functions $fpath); " +
+    "autoload -Uz compinit; compinit -u -D",
+};
+
 /** The cache of the Deno that runs the tests, so that a home of its own begins with no downloads. */
 function denoDirectory(): string {
   const { DENO_DIR, XDG_CACHE_HOME, HOME } = Deno.env.toObject();
@@ -92,9 +99,8 @@ export class Shell implements AsyncDisposable {
       stdout: "piped",
     }).spawn();
     const shell = new Shell(directory, terminal);
-    const load = name === "bash" ? "" : "autoload -Uz compinit; compinit -u -D; ";
     // The quotes keep the echo of the line from being taken for the prompt.
-    await shell.#type(`${load}. <(uota completions ${name}); PS1='a''t> '\n`);
+    await shell.#type(`${LOAD[name]}; PS1='a''t> '\n`);
     await shell.#until(PROMPT);
     return shell;
   }
