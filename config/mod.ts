@@ -34,8 +34,10 @@ export { MAX_JOBS } from "./values.ts";
 /** Where the configuration is when nobody says otherwise. */
 export const DEFAULT_CONFIG_PATH = "/etc/uota-gateway/gateway.toml";
 
-const DEFAULT_CONTROL_SOCKET = "/run/uota-gateway/control.sock";
-const DEFAULT_PORTS: readonly string[] = ["/dev/ttyACM*", "/dev/ttyUSB*"];
+/** Where the daemon listens when the configuration does not say. */
+export const DEFAULT_CONTROL_SOCKET = "/run/uota-gateway/control.sock";
+/** Where boards are looked for when the configuration does not say. */
+export const DEFAULT_PORTS: readonly string[] = ["/dev/ttyACM*", "/dev/ttyUSB*"];
 const DEFAULT_JOBS = 8;
 const DEFAULT_POLL_INTERVAL = "15m";
 const DEFAULT_SETTINGS: BoardSettings = {

@@ -10,11 +10,14 @@ import { basename } from "node:path";
 
 /** A process that has the port open. */
 export interface Holder {
+  /** Its number. */
   readonly pid: number;
   /** The command line, shortened; the program's name where that cannot be read. */
   readonly command: string;
   /** Whether being there is proof enough that the port is taken, lock or no lock. */
   readonly certain: boolean;
+  /** Whether it holds the lock, which is proof on a pseudo-terminal too. */
+  readonly locks: boolean;
 }
 
 const LONGEST_COMMAND = 60;
@@ -42,7 +45,7 @@ export async function findHolders(path: string): Promise<Holder[]> {
     if (isDevice) continue;
     const locks = lockers.has(pid);
     if (!locks && !descriptors.some(({ link }) => link === target)) continue;
-    holders.push({ pid, command: await commandOf(pid), certain: pseudo === undefined });
+    holders.push({ pid, command: await commandOf(pid), certain: pseudo === undefined, locks });
   }
   // Whoever holds the lock is the answer; others may merely have inherited a descriptor.
   const locking = holders.filter(({ pid }) => lockers.has(pid));

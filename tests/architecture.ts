@@ -102,6 +102,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     "agent/commands/program.ts",
     "agent/commands/program_boards.ts",
     "agent/commands/program_gateway.ts",
+    "agent/commands/program_outline.ts",
     "tests/boards/main.ts",
     "tests/cuts/main.ts",
   ],

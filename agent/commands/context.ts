@@ -50,9 +50,14 @@ export class CommandContext {
     this.#flags = flags;
   }
 
+  /** The configuration's file. */
+  get configPath(): string {
+    return configPath(this.#flags.config, this.env);
+  }
+
   /** @throws {UotaError} `config_invalid` */
   loadConfig(): Promise<GatewayConfig> {
-    return loadConfig(configPath(this.#flags.config, this.env), { env: this.env });
+    return loadConfig(this.configPath, { env: this.env });
   }
 
   /**
@@ -84,6 +89,11 @@ export class CommandContext {
   print(forms: { readonly json: () => string; readonly text: (options: TextOptions) => string }) {
     const { out, outColumns: width, outColor: color } = this.#terminal;
     out(this.json ? forms.json() : forms.text({ width, color }));
+  }
+
+  /** Prints what has one form only, whatever the flags ask for. */
+  printText(text: string): void {
+    this.#terminal.out(text);
   }
 
   /** What a long-running command reports on stderr. */

@@ -12,7 +12,7 @@ import { addGatewayCommands } from "./program_gateway.ts";
 import { examples, EXIT_CODES } from "./program_help.ts";
 
 /** Commands of INTERFACE.md that this version does not have. They must not look like typing errors. */
-const NOT_BUILT = ["release", "doctor"];
+const NOT_BUILT = ["release"];
 
 /**
  * Runs the command that the arguments name.

@@ -42,6 +42,11 @@ export interface OpenDatabaseOptions {
   readonly now: () => Date;
 }
 
+/** The store's file. */
+export function databasePath(stateDir: string): string {
+  return `${stateDir}/gateway.db`;
+}
+
 /**
  * Opens `gateway.db` in the state directory. One that is damaged is set aside under a name of its
  * own and a new one begun: the boards know their versions themselves.
@@ -49,7 +54,7 @@ export interface OpenDatabaseOptions {
  * @throws {UotaError} `config_invalid` where the state directory cannot be written
  */
 export function openDatabase(stateDir: string, options: OpenDatabaseOptions): DatabaseSync {
-  const path = `${stateDir}/gateway.db`;
+  const path = databasePath(stateDir);
   try {
     mkdirSync(stateDir, { recursive: true, mode: 0o750 });
   } catch (error) {

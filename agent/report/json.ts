@@ -4,6 +4,7 @@
  */
 import type { UotaError } from "../../errors/mod.ts";
 import type { Outcome } from "../board/outcome.ts";
+import type { Check } from "../doctor/check.ts";
 import type { AttemptRecord, BoardStatus } from "../fleet/store.ts";
 import type { AttachedBoard } from "../survey.ts";
 import type { UpdateReport } from "../update.ts";
@@ -95,6 +96,16 @@ export function historyJson(attempts: readonly AttemptRecord[]): string {
     ended_at: attempt.ended_at,
     steps: attempt.steps,
     clean_up: attempt.cleanUp,
+  })));
+}
+
+/** `doctor --json`. */
+export function checksJson(checks: readonly Check[]): string {
+  return document(checks.map(({ check, state, message, mend }) => ({
+    check,
+    state,
+    message,
+    mend,
   })));
 }
 

@@ -1,5 +1,6 @@
 /** The gateway's memory on a real file. */
 import { boardKey, Store } from "../../../agent/fleet/store.ts";
+import { storedBoardNames } from "../../../agent/fleet/store_names.ts";
 import { UotaError } from "../../../errors/mod.ts";
 import { outcome } from "../outcomes.ts";
 import { assert, assertEquals, assertIncludes, assertThrows } from "../../assert.ts";
@@ -134,5 +135,19 @@ Deno.test("Store.open() says which directory cannot be written", async () => {
     const error = assertThrows(() => open(`${directory}/file/state`), UotaError);
     assertEquals(error.code, "config_invalid");
     assertIncludes(error.message, "gateway.state_dir");
+  });
+});
+
+Deno.test("storedBoardNames() reads the boards beside an open store, and makes none", async () => {
+  await withStateDir((directory) => {
+    assertEquals(storedBoardNames(directory), []);
+    assertEquals([...Deno.readDirSync(directory)], []);
+    using store = open(directory);
+    store.endAttempt(store.beginAttempt(BOARD), BOARD.key, {
+      outcome: outcome(),
+      archiveSha256: SHA256,
+      version: "2.0",
+    });
+    assertEquals(storedBoardNames(directory), [outcome().name]);
   });
 });
