@@ -22,20 +22,22 @@ read_system_arguments() {
       --uninstall) action=uninstall ;;
       --no-start) start=no ;;
       --destdir)
-        [ $# -ge 2 ] || die $EXIT_USAGE "--destdir needs a directory, see ./install.sh --help"
-        destdir=$2
         shift
+        read_destdir "${1-}"
         ;;
-      --destdir=*) destdir=${1#--destdir=} ;;
+      --destdir=*) read_destdir "${1#--destdir=}" ;;
       *) die $EXIT_USAGE "unknown argument $1, see ./install.sh --help" ;;
-    esac
-    case $1 in --destdir*)
-      [ -n "$destdir" ] || die $EXIT_USAGE "--destdir needs a directory, see ./install.sh --help" ;;
     esac
     shift
   done
   [ "$action" = install ] || [ "$start" = yes ] ||
     die $EXIT_USAGE "--uninstall and --no-start exclude each other"
+}
+
+# An empty one would be the system itself.
+read_destdir() {
+  [ -n "$1" ] || die $EXIT_USAGE "--destdir needs a directory, see ./install.sh --help"
+  destdir=$1
 }
 
 # Sets the paths of all that is installed.
@@ -78,6 +80,7 @@ install() {
   switch_version
   install_outside
   if [ -n "$destdir" ]; then
+    remove_old_versions
     say "laid out uota $version in $destdir"
     return
   fi
@@ -163,7 +166,8 @@ switch_version() {
   # A current version that was damaged has the name already, and must stay until the switch.
   [ "$(readlink "$opt/current")" != "versions/$target" ] || target=$target-repaired
   rm -rf "$opt/versions/$target"
-  sync
+  # What is switched to must be on the disk. A package's builder sees to that by himself.
+  [ -n "$destdir" ] || sync
   mv "$staged" "$opt/versions/$target"
   put_link "versions/$target" "$opt/current"
 }
