@@ -47,7 +47,7 @@ set_paths() {
   config=$destdir/etc/uota-gateway/gateway.toml
   state=$destdir/var/lib/uota-gateway
   unit=$destdir/etc/systemd/system/$SERVICE
-  reload=$unit.d/10-notify-reload.conf
+  newer=$unit.d/10-systemd-254.conf
   users=$destdir/etc/sysusers.d/uota-gateway.conf
   rules=$destdir/etc/udev/rules.d/60-uota-gateway.rules
   bash_completion=$destdir/usr/local/share/bash-completion/completions/uota
@@ -186,8 +186,8 @@ install_outside() {
   put_file "$now/config/60-uota-gateway.rules" "$rules"
   put_file "$now/config/$SERVICE" "$unit"
   # Which systemd DIR will meet is not known.
-  if [ -z "$destdir" ] && [ "$(systemd_version)" -ge 253 ]; then
-    put_file "$now/config/notify-reload.conf" "$reload"
+  if [ -z "$destdir" ] && [ "$(systemd_version)" -ge 254 ]; then
+    put_file "$now/config/uota-gateway.systemd-254.conf" "$newer"
   fi
   # It may come to hold secrets.
   if [ ! -e "$config" ]; then put_file "$now/config/gateway.toml" "$config" 640; fi
@@ -226,7 +226,7 @@ install_user() {
         --shell /usr/sbin/nologin --comment "MicroPython firmware gateway" uota
     usermod --append --groups dialout uota
   fi
-  if ! runuser -u uota -- test -r "$config"; then
+  if ! setpriv --reuid=uota --regid=uota --init-groups test -r "$config"; then
     chgrp uota "$config"
     chmod g+r "$config"
   fi
@@ -279,7 +279,7 @@ uninstall() {
       die $EXIT_FAILED "the daemon cannot be stopped, nothing was removed: sudo systemctl status uota-gateway says why"
   fi
   rm -f "$command" "$bash_completion" "$zsh_completion" "$fish_completion" "$manual" \
-    "$users" "$rules" "$unit" "$reload"
+    "$users" "$rules" "$unit" "$newer"
   rm -rf "$opt" "$destdir/var/cache/uota-gateway"
   if [ -z "$destdir" ]; then
     systemctl daemon-reload
@@ -297,10 +297,11 @@ uninstall() {
 
 # Its number may be given to another user, who must not get what belonged to it.
 remove_user() {
-  for path in "${config%/*}" "$state"; do
-    [ -d "$path" ] || continue
-    find "$path" \( -user uota -o -group uota \) -exec chown -h root:root {} +
-  done 2>/dev/null
-  if getent passwd uota >/dev/null; then userdel uota; fi
+  if getent passwd uota >/dev/null; then
+    for path in "${config%/*}" "$state"; do
+      [ ! -d "$path" ] || find "$path" \( -user uota -o -group uota \) -exec chown -h root:root {} +
+    done
+    userdel uota
+  fi
   if getent group uota >/dev/null; then groupdel uota; fi
 }
