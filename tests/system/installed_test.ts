@@ -32,47 +32,46 @@ await testInMachine("install.sh sets up a system that has no source yet", async 
   assertEquals(await allFiles(machine), before);
 });
 
-await testInMachine("the unit lets uota at its boards, its state and nothing else", async () => {
-  await using machine = await bootWithCheckout();
-  await using board = await startWasmBoard();
-  await machine.plug(board.port, "ttyACM0");
-  await mustRun(machine, [INSTALL, "--no-start"]);
-  await configure(machine);
-  await dropIn(machine, [...ONE_COMMAND, "ExecStart=/usr/local/bin/uota boards --json"]);
+await testInMachine(
+  "the unit lets uota at its boards, and gives up on a wrong configuration",
+  async () => {
+    await using machine = await bootWithCheckout();
+    await using board = await startWasmBoard();
+    await machine.plug(board.port, "ttyACM0");
+    await mustRun(machine, [INSTALL, "--no-start"]);
+    await configure(machine);
+    await dropIn(machine, [...ONE_COMMAND, "ExecStart=/usr/local/bin/uota boards --json"]);
 
-  const started = await machine.run(["systemctl", "start", UNIT]);
-  const journal = await mustRun(machine, ["journalctl", "--output=cat", `--unit=${UNIT}`]);
-  assertEquals(started.code, 0, journal);
-  assertIncludes(journal, board.uid);
-  const owners = await mustRun(machine, [
-    "stat",
-    "-c",
-    "%a %U:%G",
-    "/var/lib/uota-gateway",
-    "/var/cache/uota-gateway",
-  ]);
-  assertEquals(owners, "750 uota:uota\n750 uota:uota\n");
+    const started = await machine.run(["systemctl", "start", UNIT]);
+    const journal = await mustRun(machine, ["journalctl", "--output=cat", `--unit=${UNIT}`]);
+    assertEquals(started.code, 0, journal);
+    assertIncludes(journal, board.uid);
+    const owners = await mustRun(machine, [
+      "stat",
+      "-c",
+      "%a %U:%G",
+      "/var/lib/uota-gateway",
+      "/var/cache/uota-gateway",
+    ]);
+    assertEquals(owners, "750 uota:uota\n750 uota:uota\n");
 
-  await dropIn(machine, [...ONE_COMMAND, "ExecStart=/bin/sh -c 'exec 3</dev/console-port'"]);
-  await mustRun(machine, ["mknod", "--mode=666", "/dev/console-port", "c", "4", "64"]);
-  assert((await machine.run(["systemctl", "start", UNIT])).code !== 0);
-  const refused = await mustRun(machine, ["journalctl", "--output=cat", `--unit=${UNIT}`]);
-  assertIncludes(refused, "/dev/console-port: Operation not permitted");
-});
+    await dropIn(machine, [...ONE_COMMAND, "ExecStart=/bin/sh -c 'exec 3</dev/console-port'"]);
+    await mustRun(machine, ["mknod", "--mode=666", "/dev/console-port", "c", "4", "64"]);
+    assert((await machine.run(["systemctl", "start", UNIT])).code !== 0);
+    const refused = await mustRun(machine, ["journalctl", "--output=cat", `--unit=${UNIT}`]);
+    assertIncludes(refused, "/dev/console-port: Operation not permitted");
 
-await testInMachine("a wrong configuration stops the daemon with 78 for good", async () => {
-  await using machine = await bootWithCheckout();
-  await mustRun(machine, [INSTALL, "--no-start"]);
-  await mustRun(machine, ["sh", "-c", "echo wrong >/etc/uota-gateway/gateway.toml"]);
-  await dropIn(machine, ["[Service]", "ExecStart=", "ExecStart=/usr/local/bin/uota boards"]);
-
-  assert((await machine.run(["systemctl", "start", UNIT])).code !== 0);
-  assertEquals(await show(machine, "ActiveState", "ExecMainStatus", "NRestarts"), [
-    "failed",
-    "78",
-    "0",
-  ]);
-});
+    await mustRun(machine, ["sh", "-c", "echo wrong >/etc/uota-gateway/gateway.toml"]);
+    await dropIn(machine, ["[Service]", "ExecStart=", "ExecStart=/usr/local/bin/uota boards"]);
+    assert((await machine.run(["systemctl", "start", UNIT])).code !== 0);
+    // A wrong configuration is not tried again.
+    assertEquals(await show(machine, "ActiveState", "ExecMainStatus", "NRestarts"), [
+      "failed",
+      "78",
+      "0",
+    ]);
+  },
+);
 
 await testInMachine(
   "--uninstall leaves configuration and state, and their user's to root",

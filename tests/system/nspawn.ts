@@ -37,19 +37,22 @@ export interface MachineOptions {
 /**
  * Why tests that need a machine are skipped, or null.
  *
+ * @param programs what has to be in /usr/bin
  * @throws {Error} in CI, where machines have to boot
  */
-export async function whyNoMachine(): Promise<string | null> {
-  const why = await missingForMachine();
+export async function whyNoMachine(programs: readonly string[] = []): Promise<string | null> {
+  const why = await missingForMachine(programs);
   if (why !== null && Deno.env.has("CI")) throw new Error(`CI boots test machines, but ${why}`);
   return why;
 }
 
-async function missingForMachine(): Promise<string | null> {
+async function missingForMachine(programs: readonly string[]): Promise<string | null> {
   if (Deno.uid() !== 0) return "only root can boot a machine";
-  for (const path of [NSPAWN, "/usr/lib/systemd/systemd", "/usr/bin/dbus-daemon"]) {
+  const needed = [NSPAWN, "/usr/lib/systemd/systemd", "/usr/bin/dbus-daemon"]
+    .concat(programs.map((program) => `/usr/bin/${program}`));
+  for (const path of needed) {
     const found = await Deno.stat(path).then(() => true, () => false);
-    if (!found) return `${path} is missing, apt-get install systemd-container systemd dbus`;
+    if (!found) return `${path} is missing, .ci/run lists the packages that bring it`;
   }
   return null;
 }
