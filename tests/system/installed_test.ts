@@ -40,20 +40,25 @@ await testInMachine(
     await machine.plug(board.port, "ttyACM0");
     await mustRun(machine, [INSTALL, "--no-start"]);
     await configure(machine);
-    await dropIn(machine, [...ONE_COMMAND, "ExecStart=/usr/local/bin/uota boards --json"]);
+    await dropIn(machine, [
+      ...ONE_COMMAND,
+      "ExecStart=/usr/local/bin/uota boards --json",
+      "ExecStart=/usr/local/bin/uota status --json",
+    ]);
+    // A store that root has made, in a directory that is uota's already: it must become uota's.
+    const owner = ["--owner=uota", "--group=uota", "--mode=750"];
+    await mustRun(machine, ["install", "--directory", ...owner, "/var/lib/uota-gateway"]);
+    await mustRun(machine, ["/usr/local/bin/uota", "status"]);
 
     const started = await machine.run(["systemctl", "start", UNIT]);
     const journal = await mustRun(machine, ["journalctl", "--output=cat", `--unit=${UNIT}`]);
     assertEquals(started.code, 0, journal);
     assertIncludes(journal, board.uid);
-    const owners = await mustRun(machine, [
-      "stat",
-      "-c",
-      "%a %U:%G",
-      "/var/lib/uota-gateway",
-      "/var/cache/uota-gateway",
-    ]);
-    assertEquals(owners, "750 uota:uota\n750 uota:uota\n");
+    const directories = ["/var/lib/uota-gateway", "/var/cache/uota-gateway"];
+    const rights = await mustRun(machine, ["stat", "-c", "%a %U:%G", ...directories]);
+    assertEquals(rights, "750 uota:uota\n750 uota:uota\n");
+    const ofOthers = ["find", "/var/lib/uota-gateway", "!", "-user", "uota"];
+    assertEquals(await mustRun(machine, ofOthers), "");
 
     await dropIn(machine, [...ONE_COMMAND, "ExecStart=/bin/sh -c 'exec 3</dev/console-port'"]);
     await mustRun(machine, ["mknod", "--mode=666", "/dev/console-port", "c", "4", "64"]);
