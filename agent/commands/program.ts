@@ -195,6 +195,12 @@ function buildProgram(surroundings: Surroundings, done: (code: ExitCode) => void
     .addHelpText("after", example(["uota demo", "needs no root, no board and no configuration"]))
     .action(async () => done(await runDemoCommand(context())));
 
+  // Stand-ins until the real ones are merged.
+  program.command("completions <shell>", { hidden: true })
+    .action((shell: string) => out(`# completions for ${shell}\n`));
+  program.command("manual", { hidden: true })
+    .action(() => out(".TH UOTA 8\n.SH NAME\nuota\n"));
+
   for (const name of NOT_BUILT) {
     program.command(name, { hidden: true })
       .helpOption(false)
