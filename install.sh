@@ -1,6 +1,6 @@
-#!/usr/bin/env bash
-# Tries out and tests the gateway from a checkout. Needs no root and, for want of a Deno of the
-# pinned version, gets one into .deno/ here.
+#!/bin/sh
+# Installs the gateway in the system (install/system.sh), or tries it out and tests it from a checkout,
+# which needs no root. For want of a Deno of the pinned version, gets one into .deno/ here.
 set -eu
 
 # What `deno --version` must say. Older ones lack what the serial ports need, newer ones are untested.
@@ -11,20 +11,26 @@ DENO_SHA256_X64=bceb5b6a6239b0b010418406d8c77a508f67cf4337d94288f1c19fe71304aab0
 DENO_SHA256_ARM64=
 
 # Exit codes of sysexits.h, as in the program itself.
+EXIT_FAILED=1
 EXIT_USAGE=2
 EXIT_UNAVAILABLE=69
+EXIT_NOPERM=77
 
 root=$(cd "$(dirname "$0")" && pwd)
 
 usage() {
   cat <<'END'
-Usage: ./install.sh --try          update an emulated board from a local release server
-       ./install.sh --test [ARG…]  run the test suite, with arguments for deno test
-       ./install.sh --print-deno   print the path of the Deno that these two use
-       ./install.sh --help         this text
+Usage: sudo ./install.sh              install the gateway in the system, or upgrade it
+         --no-start                   neither start nor restart the daemon
+         --destdir DIR                only lay out the files in DIR; needs no root
+       sudo ./install.sh --uninstall  take away all but the configuration and the state
+       ./install.sh --try             update an emulated board from a local release server
+       ./install.sh --test [ARG…]     run the test suite, with arguments for deno test
+       ./install.sh --print-deno      print the path of the Deno that these use
+       ./install.sh --help            this text
 
-None needs root or a board. If Deno is missing or is another version than the pinned one, it is
-fetched into .deno/ in this directory; nothing is installed in the system.
+--try and --test need neither root nor a board and install nothing in the system. If Deno is missing
+or is another version than the pinned one, it is fetched into .deno/ in this directory.
 END
 }
 
@@ -175,7 +181,9 @@ case ${1-} in
     usage
     ;;
   '' | --uninstall | --no-start | --destdir | --destdir=*)
-    die $EXIT_USAGE "this version cannot be installed in the system yet, run it from here: see ./install.sh --help and README.md"
+    # shellcheck source=install/system.sh
+    . "$root/install/system.sh"
+    system_main "$@"
     ;;
   *)
     usage >&2

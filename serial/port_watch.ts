@@ -34,7 +34,7 @@ export class PortWatch implements AsyncDisposable {
   readonly #directories: readonly string[];
   readonly #buffer = new Uint8Array(BUFFER_BYTES);
 
-  /** @param globs as `findPorts` takes them */
+  /** Watches from now on; `globs` are as `findPorts` takes them. */
   constructor(globs: readonly string[]) {
     this.#directories = [...new Set(globs.map(fixedDirectory))];
     this.#watch();
@@ -52,6 +52,7 @@ export class PortWatch implements AsyncDisposable {
     this.#watch();
   }
 
+  /** Ends the watch. */
   async [Symbol.asyncDispose](): Promise<void> {
     await sharedReactor.forget(this.#fd, new Error("The watch has ended"));
     await closeFd(this.#fd);
