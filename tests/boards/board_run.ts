@@ -36,6 +36,7 @@ export interface BoardSettings {
   readonly fileSystem: FileSystemKind;
   readonly uid: string;
   readonly usbDelayMs: number;
+  readonly publish: (pty: string) => Promise<string>;
 }
 
 /** What a run tells the board whose it is. */
@@ -159,10 +160,11 @@ export class BoardRun {
   async #heardUart(report: UartReport): Promise<void> {
     if (report.kind === "held") return this.#observer.held();
     if (report.kind === "unplugged") return this.#observer.unplugged();
+    const { link, publish } = this.#settings;
     const before = this.#portTarget;
-    if (report.port !== null) await pointLink(this.#settings.link, report.port);
-    else if (before !== null) await removeLink(this.#settings.link, before);
-    this.#portTarget = report.port;
+    this.#portTarget = report.port === null ? null : await publish(report.port);
+    if (this.#portTarget !== null) await pointLink(link, this.#portTarget);
+    else if (before !== null) await removeLink(link, before);
     if (report.port === null && this.#control.stopped) this.#uartEnded.resolve();
     this.#portChange.resolve();
     this.#portChange = Promise.withResolvers();

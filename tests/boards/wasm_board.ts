@@ -38,6 +38,11 @@ export interface WasmBoardOptions {
   /** Where the port's stable name is made. @default a name in a new temporary directory */
   readonly link?: string;
   /**
+   * Gets each pty before the link points at it, and answers with the path that the link is to have:
+   * for machines that see the pseudo-terminals elsewhere. @default the pty's own
+   */
+  readonly publish?: (pty: string) => Promise<string>;
+  /**
    * How long the port stays away after `machine.reset()`.
    * @default {100}
    */
@@ -68,6 +73,7 @@ export async function startWasmBoard(options: WasmBoardOptions = {}): Promise<Wa
     fileSystem: options.fileSystem ?? "write_through",
     uid: options.uid ?? await uidOf(link),
     usbDelayMs: options.usbDelayMs ?? DEFAULT_USB_DELAY_MS,
+    publish: options.publish ?? ((pty) => Promise.resolve(pty)),
   });
   options.signal?.addEventListener("abort", () => void board.stop(), { once: true });
   await board.powerOn();

@@ -116,17 +116,23 @@ export class Machine implements AsyncDisposable {
   }
 
   /**
+   * For `publish` of an emulated board whose link lies in the machine's root: each of its
+   * pseudo-terminals becomes a port that `dialout` may use.
+   */
+  static async publish(terminal: string): Promise<string> {
+    await Deno.chown(terminal, 0, DIALOUT_GID);
+    await Deno.chmod(terminal, 0o660);
+    return terminal.replace(/^\/dev\/pts/, HOST_TERMINALS);
+  }
+
+  /**
    * Plugs in an emulated board: its pseudo-terminal becomes a port that `dialout` may use.
    *
    * @param terminal the host's path, `/dev/pts/N` or a link to it
    */
   async plug(terminal: string, name: string): Promise<void> {
-    const path = await Deno.realPath(terminal);
-    const number = /^\/dev\/pts\/(\d+)$/.exec(path)?.[1];
-    if (number === undefined) throw new Error(`${terminal} is not a pseudo-terminal but ${path}`);
-    await Deno.chown(path, 0, DIALOUT_GID);
-    await Deno.chmod(path, 0o660);
-    await this.#mustRun(["ln", "-s", `${HOST_TERMINALS}/${number}`, `/dev/${name}`]);
+    const target = await Machine.publish(await Deno.realPath(terminal));
+    await this.#mustRun(["ln", "-s", target, `/dev/${name}`]);
   }
 
   /** Takes a port away, as when its cable is pulled out; the board goes on. */
