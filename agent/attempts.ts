@@ -31,6 +31,13 @@ export type ProgressEvent =
     | { readonly phase: "done"; readonly outcome: Outcome }
   );
 
+/** What the runs of one process have in common. */
+export interface Shared {
+  readonly turns: Turns;
+  readonly memory: Memory;
+  readonly claims: Claims;
+}
+
 export interface RunOptions {
   readonly signal: AbortSignal;
   readonly onProgress?: ((event: ProgressEvent) => void) | undefined;
@@ -38,7 +45,7 @@ export interface RunOptions {
   /** How long a board may take to come back from a reset. @default 20000 */
   readonly returnBoundMs?: number;
   /** Where other runs go on in this process. */
-  readonly turns?: Turns;
+  readonly shared?: Shared | undefined;
 }
 
 /** How a step reports where it is; the board and its port are known by then. */
@@ -82,10 +89,11 @@ export async function attemptBoards(
     return outcome;
   };
   const attached = boards.flatMap((board) => board.port ? [{ board, port: board.port }] : []);
-  const claims = new Claims();
+  const turns = options.shared?.turns;
+  const claims = options.shared?.claims ?? new Claims();
   const visited = await sideBySide(attached, jobs, async ({ board, port }) => {
     signal.throwIfAborted();
-    return await inTurn(port.path, options, options.purpose(board), async (turn) => {
+    return await inTurn(port.path, { ...options, turns }, options.purpose(board), async (turn) => {
       const outcome = await attemptBoard(board, port, { ...options, ...turn, claims }, work);
       turn.onProgress?.({ board: outcome.name, port: port.path, phase: "done", outcome });
       return outcome;

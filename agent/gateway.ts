@@ -21,4 +21,4 @@ export interface Gateway {
   history(selectors: readonly string[], options: AskOptions): Promise<readonly AttemptRecord[]>;
 }
 
-export type AskOptions = Pick<RunOptions, "signal" | "log">;
+export type AskOptions = Pick<RunOptions, "signal" | "log" | "shared">;

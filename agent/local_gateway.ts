@@ -5,7 +5,7 @@ import type { Outcome } from "./board/outcome.ts";
 import { selectBoards } from "./fleet/selection.ts";
 import type { AttemptRecord, BoardStatus } from "./fleet/store.ts";
 import type { AskOptions, Gateway } from "./gateway.ts";
-import { Memory } from "./memory.ts";
+import { openMemory } from "./memory.ts";
 import { rollback, type RollbackRequest } from "./rollback.ts";
 import { type AttachedBoard, surveyBoards } from "./survey.ts";
 import { update, type UpdateReport, type UpdateRequest } from "./update.ts";
@@ -31,8 +31,8 @@ export class LocalGateway implements Gateway {
 
   // Not async by itself: the store answers at once, but failures are to come as rejections.
   async status(options: AskOptions): Promise<readonly BoardStatus[]> {
-    using memory = this.#openMemory(options);
-    return await Promise.resolve(memory.store.status());
+    using opened = openMemory(this.#config, options);
+    return await Promise.resolve(opened.memory.store.status());
   }
 
   /** @throws {UotaError} `unknown_board` where a selector means no board of the history */
@@ -40,8 +40,8 @@ export class LocalGateway implements Gateway {
     selectors: readonly string[],
     options: AskOptions,
   ): Promise<readonly AttemptRecord[]> {
-    using memory = this.#openMemory(options);
-    const all = await Promise.resolve(memory.store.history());
+    using opened = openMemory(this.#config, options);
+    const all = await Promise.resolve(opened.memory.store.history());
     if (selectors.length === 0) return all;
     const groups = new Map(this.#config.boards.map(({ name, group }) => [name, group]));
     const selectable = all.map((attempt) => ({
@@ -50,9 +50,5 @@ export class LocalGateway implements Gateway {
       group: groups.get(attempt.name) ?? null,
     }));
     return selectBoards(selectors, selectable);
-  }
-
-  #openMemory({ log = () => {} }: AskOptions): Memory {
-    return Memory.open(this.#config.gateway.stateDir, log);
   }
 }

@@ -1,4 +1,5 @@
 /** What the gateway remembers between runs: the store, the archives, the backups of boards. */
+import type { GatewayConfig } from "../config/mod.ts";
 import { BackupShelf } from "./board/backup.ts";
 import { Store } from "./fleet/store.ts";
 import { ArchiveCache } from "./release/cache.ts";
@@ -28,4 +29,18 @@ export class Memory implements Disposable {
   [Symbol.dispose](): void {
     this.store[Symbol.dispose]();
   }
+}
+
+/** The memory that the runs of this process share, which stays open, or one of the run's own. */
+export function openMemory(
+  { gateway }: GatewayConfig,
+  options: {
+    readonly shared?: { readonly memory: Memory } | undefined;
+    readonly log?: ((line: string) => void) | undefined;
+  },
+): Disposable & { readonly memory: Memory } {
+  const { shared, log = () => {} } = options;
+  if (shared) return { memory: shared.memory, [Symbol.dispose]() {} };
+  const memory = Memory.open(gateway.stateDir, log);
+  return { memory, [Symbol.dispose]: () => memory[Symbol.dispose]() };
 }

@@ -9,7 +9,7 @@ import { isReadable, rollBack } from "./board/commit.ts";
 import { type Glance, glance } from "./board/inspect.ts";
 import type { Outcome, Reason } from "./board/outcome.ts";
 import { chooseBoards } from "./fleet/choose.ts";
-import { Memory } from "./memory.ts";
+import { type Memory, openMemory } from "./memory.ts";
 import { type Release, verifyArchive } from "./release/mod.ts";
 import { bringToRelease } from "./update.ts";
 
@@ -32,8 +32,10 @@ export async function rollback(
 ): Promise<readonly Outcome[]> {
   const { log = () => {} } = options;
   const jobs = request.jobs ?? config.gateway.jobs;
-  using memory = Memory.open(config.gateway.stateDir, log);
-  const boards = await chooseBoards(config, request.selectors, { ...options, jobs });
+  using opened = openMemory(config, options);
+  const { memory } = opened;
+  const choosing = { signal: options.signal, jobs, turns: options.shared?.turns };
+  const boards = await chooseBoards(config, request.selectors, choosing);
   return await attemptBoards(
     boards,
     { ...options, config, jobs, memory, purpose: () => "rollback" },

@@ -36,7 +36,7 @@ export async function surveyBoards(
     try {
       return await inTurn(
         path,
-        options,
+        { ...options, turns: options.shared?.turns },
         "survey",
         ({ signal }) => askBoard(config, board, path, signal),
       );

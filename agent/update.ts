@@ -16,7 +16,7 @@ import { confirm, type Verdict } from "./board/confirm.ts";
 import { decide } from "./board/decide.ts";
 import { installInPlace, putBack } from "./board/in_place.ts";
 import { type Glance, glance, inspect, type Inspection } from "./board/inspect.ts";
-import type { Outcome } from "./board/outcome.ts";
+import type { Outcome, Reason } from "./board/outcome.ts";
 import { cleanUpFates, type Plan, planUpdate } from "./board/plan.ts";
 import { settle } from "./board/settle.ts";
 import { NEW_DIRECTORY } from "./board/paths_on_board.ts";
@@ -24,7 +24,7 @@ import { chooseWay } from "./board/space.ts";
 import { prepareStaging, stage, type Staging } from "./board/stage.ts";
 import { chooseBoards } from "./fleet/choose.ts";
 import type { FleetBoard } from "./fleet/identity.ts";
-import { Memory } from "./memory.ts";
+import { type Memory, openMemory } from "./memory.ts";
 import type { KeptArchive, Release } from "./release/mod.ts";
 import { type Offer, readLocalOffer, readOffer, sourceAt } from "./release/offers.ts";
 
@@ -68,9 +68,10 @@ export async function update(
   request: UpdateRequest,
   options: RunOptions,
 ): Promise<UpdateReport> {
-  const { signal, log = () => {} } = options;
+  const { signal } = options;
   const jobs = request.jobs ?? config.gateway.jobs;
-  using memory = Memory.open(config.gateway.stateDir, log);
+  using opened = openMemory(config, options);
+  const { memory } = opened;
   const getting = { signal, archives: memory.archives };
   const common = request.archive === null
     ? await readOffer(config.source, getting)
@@ -78,7 +79,9 @@ export async function update(
   // Without sources of their own there is nothing left for any board, so none is disturbed.
   if (config.boards.every(({ url }) => url === null)) releaseOf(common);
 
-  const boards = await chooseBoards(config, request.selectors, { ...options, jobs });
+  const boards = await chooseBoards(config, request.selectors, {
+    ...{ signal, jobs, turns: options.shared?.turns },
+  });
   if (boards.length === 0) {
     throw new UotaError(
       "not_attached",
@@ -103,12 +106,23 @@ export async function update(
 /** What sources offer, by a board's own URL; null is the common source. */
 export type Offers = ReadonlyMap<string | null, Offer>;
 
+const BY_HAND_ONLY: Reason = {
+  code: "by_hand_only",
+  message: "The board is not updated by itself (auto = false); uota update does it",
+};
+const NOT_OFFERED: Reason = {
+  code: "not_offered",
+  message: "The board's own source has not offered a release yet",
+};
+
 /** What {@linkcode bringToOffers} goes by. */
 export interface OffersOptions extends RunOptions {
   readonly config: GatewayConfig;
   readonly jobs: number;
   readonly memory: Memory;
   readonly request: Pick<UpdateRequest, "versionCheck" | "force" | "dryRun">;
+  /** Nobody asked for it: boards that are not to be updated by themselves are left alone. */
+  readonly byItself?: boolean;
 }
 
 /** Brings each board to what its source offers. */
@@ -117,18 +131,34 @@ export async function bringToOffers(
   offers: Offers,
   options: OffersOptions,
 ): Promise<Outcome[]> {
-  const { memory, request, log = () => {} } = options;
+  const { memory, request, byItself = false, log = () => {} } = options;
   const { versionCheck, force, dryRun } = request;
   const flags = { versionCheck, force, dryRun };
   const attempting = {
     ...options,
     memory: dryRun ? null : memory,
-    purpose: (board: FleetBoard) => `update ${JSON.stringify([flags, offered(board, offers)])}`,
+    // Who asks for an update means boards that are not updated by themselves, too.
+    purpose: (board: FleetBoard) =>
+      JSON.stringify([
+        "update",
+        flags,
+        offered(board, offers),
+        byItself && mayHaveEntry(board, options.config),
+      ]),
   };
   return await attemptBoards(boards, attempting, async (work) => {
+    if (byItself && !work.settings.auto) return work.attempt.left("skipped", BY_HAND_ONLY);
+    if (byItself && !offers.has(work.board.entry?.url ?? null)) {
+      return work.attempt.left("skipped", NOT_OFFERED);
+    }
     const release = releaseOf(offers.get(work.board.entry?.url ?? null));
     await bringToRelease(work, release, { ...flags, memory, log });
   });
+}
+
+/** Whether an entry may turn out to be the board's, once it says its uid. */
+export function mayHaveEntry(board: FleetBoard, { boards }: GatewayConfig): boolean {
+  return !board.identified && boards.some(({ match }) => match.kind === "uid");
 }
 
 /** The releases of which one is for the board, as their hashes: which one, it may have to say itself. */

@@ -18,6 +18,8 @@ export const REASON_CODES = [
   "dry_run",
   "pinned",
   "older",
+  "by_hand_only",
+  "not_offered",
   "known_bad",
   "rolled_back_by_hand",
 ] as const;

@@ -12,11 +12,11 @@ export async function runDaemon(context: CommandContext): Promise<ExitCode> {
   const daemon = new Daemon({
     ...{ config, events, manager, signal: context.signal, random: Math.random },
     loadConfig: () => context.loadConfig(),
-    serve: (gateway, memory) => {
+    serve: (gateway, { memory, signal }) => {
       const { controlSocket: path } = config.gateway;
       if (path === null) return Promise.resolve(new AsyncDisposableStack());
       return serveControl(gateway, {
-        ...{ path, signal: context.signal, archives: () => memory.archives },
+        ...{ path, signal, archives: () => memory.archives },
         log: (message) => events.write({ priority: "warning", message }),
       });
     },

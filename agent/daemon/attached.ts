@@ -22,11 +22,16 @@ export async function attachedPorts(globs: readonly string[]): Promise<readonly 
   return attached.flat();
 }
 
-/** The kernel makes a new node for each device, udev a new link; a node's times tell nothing. */
-async function sessionOf({ path, devicePath }: PortInfo): Promise<string | null> {
+/**
+ * The kernel makes a new node for each device; what a node's times tell is use, not age. A number of
+ * a pseudo-terminal is used again with the same node, so there the link to it decides.
+ */
+async function sessionOf({ path, devicePath, usb }: PortInfo): Promise<string | null> {
   try {
     const [link, node] = await Promise.all([lstat(path), stat(devicePath)]);
-    const made = link.isSymbolicLink() ? `${link.ino} ${link.mtimeMs}` : "";
+    // udev touches its links to USB devices whenever it is asked to look again.
+    const isLinked = usb === null && link.isSymbolicLink();
+    const made = isLinked ? `${link.ino} ${link.mtimeMs}` : "";
     return `${made} ${node.dev} ${node.ino} ${node.rdev}`;
   } catch {
     return null;
@@ -35,8 +40,8 @@ async function sessionOf({ path, devicePath }: PortInfo): Promise<string | null>
 
 /** Whether both may be the same board, which shows another port after a reset. */
 export function mayBeSameBoard(one: PortInfo, other: PortInfo): boolean {
+  const [serial, otherSerial] = [one.usb?.serial ?? null, other.usb?.serial ?? null];
+  if (serial !== null && otherSerial !== null) return serial === otherSerial;
   if (one.path === other.path) return true;
-  if (!one.usb || !other.usb) return false;
-  if (one.usb.topology === other.usb.topology) return true;
-  return one.usb.serial !== null && one.usb.serial === other.usb.serial;
+  return one.usb !== null && one.usb.topology === other.usb?.topology;
 }

@@ -40,7 +40,8 @@ export async function listenAt(
     await Deno.mkdir(closed, { mode: 0o700 });
     try {
       await listen(server, `${closed}/s`);
-      await Deno.chown(`${closed}/s`, null, gid);
+      // Whoever may not give files away at all need not: it has the process's group by itself.
+      if (rights.group !== null) await Deno.chown(`${closed}/s`, null, gid);
       await Deno.chmod(`${closed}/s`, rights.mode);
       await Deno.rename(`${closed}/s`, path);
     } finally {

@@ -10,7 +10,9 @@
 import type { GatewayConfig, SourceConfig } from "../../config/mod.ts";
 import { messageOf, UotaError } from "../../errors/mod.ts";
 import { PortWatch } from "../../serial/mod.ts";
-import type { ProgressEvent } from "../attempts.ts";
+import type { ProgressEvent, Shared } from "../attempts.ts";
+import { Claims } from "../fleet/claims.ts";
+import { EXIT, exitCodeOfError } from "../exit_code.ts";
 import { Turns } from "../fleet/turns.ts";
 import type { Gateway } from "../gateway.ts";
 import { Memory } from "../memory.ts";
@@ -31,7 +33,10 @@ export interface DaemonOptions {
   /** Null where nobody asked to be notified. */
   readonly manager: ServiceManager | null;
   /** Serves a gateway until it is disposed of. */
-  readonly serve: (gateway: Gateway, memory: Memory) => Promise<AsyncDisposable>;
+  readonly serve: (
+    gateway: Gateway,
+    options: { readonly memory: Memory; readonly signal: AbortSignal },
+  ) => Promise<AsyncDisposable>;
   /** Aborts when the daemon is to end. */
   readonly signal: AbortSignal;
   /** As `Math.random`. */
@@ -44,12 +49,15 @@ const KEEP_ALIVE_SHARE = 1 / 3;
 /** The daemon. Call {@linkcode Daemon.run} once. */
 export class Daemon {
   readonly #options: DaemonOptions;
-  readonly #memory: Memory;
-  readonly #turns: Turns;
+  readonly #shared: Shared;
   readonly #sources: Sources;
   readonly #keeper: Keeper;
   readonly #defect = Promise.withResolvers<never>();
+  /** Aborts with the options' signal, or when the daemon cannot go on. */
+  readonly #stop = new AbortController();
+  readonly #signal: AbortSignal;
   #config: GatewayConfig;
+  #longestConfirmMs = 0;
   #rewatch = new AbortController();
   #hanging: string | null = null;
   #reloading: Promise<void> = Promise.resolve();
@@ -61,16 +69,22 @@ export class Daemon {
     this.#config = config;
     const { stateDir, jobs } = config.gateway;
     const log = (line: string) => this.#tell({ priority: "warning", message: line });
-    this.#memory = Memory.open(stateDir, log);
-    const memory = this.#memory;
-    this.#turns = new Turns({ jobs, onProgress: (event) => this.#observe(event) });
+    this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
+    this.#noteConfirm(config);
+    const memory = Memory.open(stateDir, log);
+    const turns = new Turns({
+      jobs,
+      onProgress: (event) => this.#observe(event),
+      onEnd: (key) => this.#turnEnded(key),
+    });
+    this.#shared = { turns, memory, claims: new Claims() };
     this.#sources = new Sources({
       ...{ memory, stateDir, random: options.random },
       onEvent: (event, source) => this.#heardOf(event, source),
       onDefect: (error) => this.#defect.reject(error),
     });
     this.#keeper = new Keeper({
-      ...{ config, memory, log, turns: this.#turns, signal: options.signal },
+      ...{ config, log, shared: this.#shared, signal: this.#signal },
       releases: () => this.#sources.releases(),
       onDefect: (error) =>
         events.write({ priority: "err", message: `A visit failed: ${messageOf(error)}` }),
@@ -83,25 +97,29 @@ export class Daemon {
    * @throws {UotaError} when the control socket cannot be served, or the daemon cannot go on
    */
   async run(): Promise<void> {
-    const { manager, signal, serve } = this.#options;
+    const { manager, serve } = this.#options;
+    const { memory, turns } = this.#shared;
+    const signal = this.#signal;
     // Rejections that come while nobody waits are no reason to end at once.
     this.#defect.promise.catch(() => {});
-    using _memory = this.#memory;
+    using _memory = memory;
+    const gateway = new DaemonGateway(() => this.#config, this.#shared);
+    await using _control = await serve(gateway, { memory, signal });
+    using _heartbeat = this.#startHeartbeat();
+    const watching = this.#watchPorts().catch((error) => this.#defect.reject(error));
+    this.#sources.configure(this.#config);
+    manager?.ready(this.#status());
+    this.#tell({ priority: "info", message: "Ready" });
     try {
-      const gateway = new DaemonGateway(() => this.#config, this.#turns);
-      await using _control = await serve(gateway, this.#memory);
-      const watching = this.#watchPorts();
-      this.#sources.configure(this.#config);
-      using _heartbeat = this.#startHeartbeat();
-      manager?.ready(this.#status());
-      this.#tell({ priority: "info", message: "Ready" });
-      await Promise.race([aborted(signal), watching, this.#defect.promise]);
+      await Promise.race([aborted(signal), this.#defect.promise]);
+    } finally {
+      // Also when the daemon cannot go on: no job is to be cut in the middle.
       manager?.stopping("Waiting for jobs to come to an end");
+      this.#stop.abort(new UotaError("cancelled", "The daemon is being stopped"));
       await this.#sources.stop();
       await this.#keeper.ended();
-      await this.#turns.idle();
-    } finally {
-      await this.#sources.stop();
+      await turns.idle();
+      await watching;
     }
   }
 
@@ -115,17 +133,7 @@ export class Daemon {
     const { manager, loadConfig } = this.#options;
     manager?.reloading();
     try {
-      const config = await loadConfig();
-      for (const what of needRestart(this.#config, config)) {
-        this.#tell({ priority: "warning", message: `${what} has changed: restart the daemon` });
-      }
-      this.#config = {
-        ...config,
-        gateway: { ...this.#config.gateway, ports: config.gateway.ports },
-      };
-      this.#sources.configure(this.#config);
-      await this.#keeper.configure(this.#config);
-      this.#rewatch.abort();
+      await this.#configure(await loadConfig());
       this.#tell({ priority: "info", message: "The configuration was read anew" });
     } catch (error) {
       this.#tell({
@@ -137,9 +145,29 @@ export class Daemon {
     manager?.ready(this.#status());
   }
 
+  async #configure(config: GatewayConfig): Promise<void> {
+    for (const what of needRestart(this.#config, config)) {
+      this.#tell({ priority: "warning", message: `${what} has changed: restart the daemon` });
+    }
+    this.#noteConfirm(config);
+    this.#config = { ...config, gateway: { ...this.#config.gateway, ports: config.gateway.ports } };
+    try {
+      this.#sources.configure(this.#config);
+      await this.#keeper.configure(this.#config);
+      this.#rewatch.abort();
+    } catch (error) {
+      // Half of it is in force: a start puts all of it there.
+      this.#defect.reject(error);
+    }
+  }
+
+  #noteConfirm(config: GatewayConfig): void {
+    this.#longestConfirmMs = Math.max(this.#longestConfirmMs, longestConfirmMs(config));
+  }
+
   /** Follows what is plugged in and out. */
   async #watchPorts(): Promise<void> {
-    const { signal } = this.#options;
+    const signal = this.#signal;
     while (!signal.aborted) {
       this.#rewatch = new AbortController();
       const watched = AbortSignal.any([signal, this.#rewatch.signal]);
@@ -162,9 +190,9 @@ export class Daemon {
     if (!manager || !everyMs) return { [Symbol.dispose]() {} };
     const beat = () => {
       const hanging = whatHangs({
-        turns: this.#turns.running,
+        turns: this.#shared.turns.running,
         pollsSinceMs: this.#sources.pollsSinceMs,
-        longestConfirmMs: longestConfirmMs(this.#config),
+        longestConfirmMs: this.#longestConfirmMs,
       }, performance.now());
       if (hanging === null) manager.keepAlive();
       else if (hanging !== this.#hanging) this.#tell({ priority: "err", message: hanging });
@@ -211,7 +239,12 @@ export class Daemon {
         board: event.board,
       });
     }
-    if (event.phase === "done" || event.phase === "opening") this.#showStatus();
+    if (event.phase === "opening") this.#showStatus();
+  }
+
+  #turnEnded(key: string): void {
+    this.#keeper.turnEnded(key);
+    this.#showStatus();
   }
 
   #tell(event: DaemonEvent): void {
@@ -225,7 +258,7 @@ export class Daemon {
   #status(): string {
     const attached = this.#keeper.attachedCount;
     const versions = new Set([...this.#sources.releases().values()].map(({ version }) => version));
-    const jobs = this.#turns.running.length;
+    const jobs = this.#shared.turns.running.length;
     return [
       attached === 1 ? "1 board attached" : `${attached} boards attached`,
       versions.size === 0 ? "no release known" : `release ${[...versions].join(", ")}`,
@@ -235,20 +268,27 @@ export class Daemon {
 }
 
 function problemEvent(error: UotaError, { url }: SourceConfig): DaemonEvent {
-  const isServer = ["server_unreachable", "server_error", "not_found", "tls"].includes(error.code);
+  const exit = exitCodeOfError(error);
+  const messageId = exit === EXIT.serverUnreachable
+    ? MESSAGE_ID.serverUnreachable
+    : exit === EXIT.releaseRefused
+    ? MESSAGE_ID.releaseRefused
+    : null;
   return {
-    priority: isServer ? "warning" : "err",
+    priority: exit === EXIT.serverUnreachable ? "warning" : "err",
     message: error.message.includes(url) ? error.message : `${url}: ${error.message}`,
-    messageId: isServer ? MESSAGE_ID.serverUnreachable : MESSAGE_ID.releaseRefused,
+    ...messageId === null ? {} : { messageId },
   };
 }
 
 /** What only a start puts into force. */
 function needRestart(before: GatewayConfig, after: GatewayConfig): readonly string[] {
-  const keys = { stateDir: "gateway.state_dir", jobs: "gateway.jobs" } as const;
-  return (["stateDir", "jobs"] as const)
-    .filter((key) => before.gateway[key] !== after.gateway[key])
-    .map((key) => keys[key]);
+  const keys = [
+    ["stateDir", "gateway.state_dir"],
+    ["controlSocket", "gateway.control_socket"],
+    ["jobs", "gateway.jobs"],
+  ] as const;
+  return keys.filter(([key]) => before.gateway[key] !== after.gateway[key]).map(([, name]) => name);
 }
 
 function longestConfirmMs({ defaults, boards }: GatewayConfig): number {

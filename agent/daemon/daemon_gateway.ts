@@ -1,9 +1,8 @@
 /** The gateway that the control socket serves: every request joins the jobs of this process. */
 import type { GatewayConfig } from "../../config/mod.ts";
-import type { RunOptions } from "../attempts.ts";
+import type { RunOptions, Shared } from "../attempts.ts";
 import type { Outcome } from "../board/outcome.ts";
 import type { AttemptRecord, BoardStatus } from "../fleet/store.ts";
-import type { Turns } from "../fleet/turns.ts";
 import type { AskOptions, Gateway } from "../gateway.ts";
 import { LocalGateway } from "../local_gateway.ts";
 import type { RollbackRequest } from "../rollback.ts";
@@ -12,42 +11,38 @@ import type { UpdateReport, UpdateRequest } from "../update.ts";
 
 export class DaemonGateway implements Gateway {
   readonly #config: () => GatewayConfig;
-  readonly #turns: Turns;
+  readonly #shared: Shared;
 
   /** @param config the one in force when a request comes */
-  constructor(config: () => GatewayConfig, turns: Turns) {
+  constructor(config: () => GatewayConfig, shared: Shared) {
     this.#config = config;
-    this.#turns = turns;
+    this.#shared = shared;
   }
 
   update(request: UpdateRequest, options: RunOptions): Promise<UpdateReport> {
-    return this.#local().update(request, this.#inTurn(options));
+    return this.#local().update(request, { ...options, shared: this.#shared });
   }
 
   rollback(request: RollbackRequest, options: RunOptions): Promise<readonly Outcome[]> {
-    return this.#local().rollback(request, this.#inTurn(options));
+    return this.#local().rollback(request, { ...options, shared: this.#shared });
   }
 
   boards(options: RunOptions): Promise<readonly AttachedBoard[]> {
-    return this.#local().boards(this.#inTurn(options));
+    return this.#local().boards({ ...options, shared: this.#shared });
   }
 
   status(options: AskOptions): Promise<readonly BoardStatus[]> {
-    return this.#local().status(options);
+    return this.#local().status({ ...options, shared: this.#shared });
   }
 
   history(
     selectors: readonly string[],
     options: AskOptions,
   ): Promise<readonly AttemptRecord[]> {
-    return this.#local().history(selectors, options);
+    return this.#local().history(selectors, { ...options, shared: this.#shared });
   }
 
   #local(): LocalGateway {
     return new LocalGateway(this.#config());
-  }
-
-  #inTurn(options: RunOptions): RunOptions {
-    return { ...options, turns: this.#turns };
   }
 }

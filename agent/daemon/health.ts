@@ -4,8 +4,11 @@
  */
 import type { RunningTurn } from "../fleet/turns.ts";
 
-/** A step on a board that shows no progress for this long hangs: every wait on the line is shorter. */
-const TURN_BOUND_MS = 5 * 60_000;
+/**
+ * A step on a board that shows no progress for this long hangs. Every wait on the line is far
+ * shorter; the longest step without a sign is reading a whole flash back at 9600 baud.
+ */
+const TURN_BOUND_MS = 30 * 60_000;
 /** Two downloads of a source, each with its own bound of 15 minutes. */
 const POLL_BOUND_MS = 40 * 60_000;
 

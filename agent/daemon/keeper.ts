@@ -4,22 +4,21 @@
  *
  * INVARIANTS
  * - A board that is as it should be is left alone: its program is not interrupted to find out.
- * - A port that comes back while a job on its board is under way belongs to that job.
+ * - A port that comes back while a job on its board is under way belongs to that job, until the job
+ *   has ended, however that comes about.
  * - Visits go through the turns, so that a board never has two jobs.
+ * - What a visit found out under one configuration does not settle the board under the next.
  */
-import type { GatewayConfig } from "../../config/mod.ts";
+import type { BoardSettings, GatewayConfig } from "../../config/mod.ts";
 import { UotaError } from "../../errors/mod.ts";
-import type { PortInfo } from "../../serial/mod.ts";
-import type { ProgressEvent } from "../attempts.ts";
+import type { ProgressEvent, Shared } from "../attempts.ts";
 import type { Outcome } from "../board/outcome.ts";
-import { askWhoItIs } from "../fleet/choose.ts";
 import { type FleetBoard, identify, knownBoards } from "../fleet/identity.ts";
 import { boardKey } from "../fleet/store.ts";
-import type { Turns } from "../fleet/turns.ts";
-import type { Memory } from "../memory.ts";
 import { compareVersions, type Release } from "../release/mod.ts";
-import { bringToOffers } from "../update.ts";
-import { attachedPorts, mayBeSameBoard } from "./attached.ts";
+import { bringToOffers, mayHaveEntry } from "../update.ts";
+import { type AttachedPort, attachedPorts, mayBeSameBoard } from "./attached.ts";
+import { type Kept, newlyKept, stopTimer } from "./kept.ts";
 import { retryDelayMs } from "./retry_delay.ts";
 
 /** What sources offer, by a board's own URL; null is the common source. */
@@ -27,8 +26,7 @@ export type Releases = ReadonlyMap<string | null, Release>;
 
 export interface KeeperOptions {
   readonly config: GatewayConfig;
-  readonly memory: Memory;
-  readonly turns: Turns;
+  readonly shared: Shared;
   /** What is offered now. */
   readonly releases: () => Releases;
   /** Told when a visit fails for what is no fault of the board, such as a full disk. */
@@ -38,30 +36,11 @@ export interface KeeperOptions {
   readonly signal: AbortSignal;
 }
 
-/** One port with what is known of the board on it. */
-interface Kept {
-  readonly port: PortInfo;
-  readonly session: string;
-  /** Who it is; null while nobody had to ask. */
-  board: FleetBoard | null;
-  /** The archive for which there is nothing to do; null: nobody knows. */
-  settledFor: string | null;
-  failures: number;
-  /** Whether the last visit failed for lack of rights. */
-  denied: boolean;
-  timer: ReturnType<typeof setTimeout> | null;
-  visiting: boolean;
-  /** Set when something changed during a visit. */
-  again: boolean;
-  /** Whether the port is away, while a job on its board goes on. */
-  gone: boolean;
-  /** The port whose job this one belongs to. */
-  belongsTo: string | null;
-}
-
 export class Keeper {
   readonly #options: KeeperOptions;
   #config: GatewayConfig;
+  /** Counts the configurations. */
+  #generation = 0;
   readonly #kept = new Map<string, Kept>();
   readonly #visits = new Set<Promise<void>>();
   #looking: Promise<void> = Promise.resolve();
@@ -85,34 +64,6 @@ export class Keeper {
     return this.#looking;
   }
 
-  async #look(): Promise<void> {
-    const attached = await attachedPorts(this.#config.gateway.ports);
-    const paths = new Set(attached.map(({ port }) => port.path));
-    for (const [path, kept] of this.#kept) {
-      if (paths.has(path)) continue;
-      stopTimer(kept);
-      // A job resets its board: what is known stays until it has ended.
-      kept.gone = this.#options.turns.isTaken(path);
-      if (!kept.gone) this.#kept.delete(path);
-    }
-    for (const { port, session } of attached) {
-      const before = this.#kept.get(port.path);
-      if (before?.session === session) {
-        // udev gives a node its rights after it is there.
-        if (before.denied) this.#schedule(before, 0);
-        continue;
-      }
-      if (before) stopTimer(before);
-      const job = this.#options.turns.running.find(({ key }) =>
-        key === port.path || mayBeSameBoard(this.#kept.get(key)?.port ?? port, port)
-      );
-      const kept = newlyKept(port, session, job?.key ?? null);
-      if (job) kept.board = before?.board ?? null;
-      this.#kept.set(port.path, kept);
-      if (!job) this.#schedule(kept, 0);
-    }
-  }
-
   /** A source offers something else. */
   releaseChanged(): void {
     for (const kept of this.#kept.values()) this.#schedule(kept, 0);
@@ -122,35 +73,38 @@ export class Keeper {
   async configure(config: GatewayConfig): Promise<void> {
     const before = this.#config;
     this.#config = config;
-    for (const kept of this.#kept.values()) {
-      const old = kept.board;
-      if (old === null) continue;
-      const [known = old] = await knownBoards(config, [kept.port]);
-      kept.board = old.uid === null ? known : identify(config, known, old.uid);
-      const settings = (board: FleetBoard, of: GatewayConfig) =>
-        JSON.stringify([board.entry?.url, board.entry?.settings ?? of.defaults]);
-      if (settings(old, before) !== settings(kept.board, config)) kept.settledFor = null;
-    }
+    this.#generation++;
     await this.portsChanged();
+    const all = [...this.#kept.values()];
+    const known = await knownBoards(config, all.map(({ port }) => port));
+    for (const [index, kept] of all.entries()) {
+      const old = kept.board;
+      kept.known = known[index] ?? kept.known;
+      kept.board = old.uid === null ? kept.known : identify(config, kept.known, old.uid);
+      if (wish(old, before) !== wish(kept.board, config)) kept.settledFor = null;
+    }
     this.releaseChanged();
   }
 
   /** Sees how every job in this process goes on, whoever asked for it. */
   observe(event: ProgressEvent): void {
     if (event.phase !== "done") return;
-    const visited = this.#kept.get(event.port)?.board ?? null;
     for (const kept of this.#kept.values()) {
-      const cameBack = kept.belongsTo === event.port;
-      if (kept.port.path !== event.port && !cameBack) continue;
-      if (visited) kept.board ??= { ...visited, port: kept.port };
-      this.#learn(kept, event.outcome);
-      if (!cameBack) continue;
+      if (kept.port.path !== event.port && kept.belongsTo !== event.port) continue;
+      if (isPresent(event.outcome)) this.#learn(kept, event.outcome);
+      else if (!kept.visiting && kept.belongsTo === null) this.#followUp(kept, event.outcome);
+    }
+  }
+
+  /** A job has ended, and nothing belongs to it any more. */
+  turnEnded(key: string): void {
+    for (const kept of this.#kept.values()) {
+      if (kept.belongsTo !== key) continue;
       kept.belongsTo = null;
       if (kept.settledFor === null) this.#schedule(kept, 0);
     }
-    // By then the job's turn is over; a board that did not come back is forgotten.
-    if (!this.#kept.get(event.port)?.gone) return;
-    setTimeout(() => this.portsChanged().catch(this.#options.onDefect));
+    // A board that did not come back is forgotten.
+    if (this.#kept.get(key)?.gone) this.portsChanged().catch(this.#options.onDefect);
   }
 
   /** Waits until no visit is under way; call it after the signal has aborted. */
@@ -158,16 +112,65 @@ export class Keeper {
     await Promise.allSettled(this.#visits);
   }
 
+  async #look(): Promise<void> {
+    const { shared: { turns, claims } } = this.#options;
+    const attached = await attachedPorts(this.#config.gateway.ports);
+    const known = await knownBoards(this.#config, attached.map(({ port }) => port));
+    const paths = new Set(attached.map(({ port }) => port.path));
+    for (const [path, kept] of this.#kept) {
+      if (paths.has(path)) continue;
+      stopTimer(kept);
+      // A job resets its board: what is known stays until it has ended.
+      kept.gone = turns.isTaken(path);
+      if (kept.gone) continue;
+      this.#kept.delete(path);
+      claims.forget(path);
+    }
+    for (const [index, one] of attached.entries()) {
+      const board = known[index];
+      if (board) this.#sawPort(one, board);
+    }
+  }
+
+  #sawPort({ port, session }: AttachedPort, known: FleetBoard): void {
+    const { shared: { turns, claims } } = this.#options;
+    const before = this.#kept.get(port.path);
+    if (before?.session === session) {
+      before.gone = false;
+      // udev gives a node its rights after it is there.
+      if (before.denied) this.#schedule(before, 0);
+      return;
+    }
+    if (before) stopTimer(before);
+    const job = turns.running.find(({ key }) => {
+      const other = this.#kept.get(key)?.port;
+      return other !== undefined && mayBeSameBoard(other, port);
+    })?.key ?? null;
+    if (job === null) claims.forget(port.path);
+    const kept = newlyKept(port, { session, known, job });
+    this.#kept.set(port.path, kept);
+    this.#schedule(kept, 0);
+  }
+
+  /** The board is there and was asked: who it is, and whether that settles it. */
   #learn(kept: Kept, outcome: Outcome): void {
-    if (kept.board === null) return;
-    if (outcome.uid !== null) kept.board = identify(this.#config, kept.board, outcome.uid);
+    if (outcome.uid !== null) kept.board = identify(this.#config, kept.known, outcome.uid);
     const release = this.#releaseFor(kept);
-    const isDecided = isPresent(outcome) && outcome.reason?.code !== "dry_run";
+    const isDecided = outcome.reason === null || !UNDECIDED.has(outcome.reason.code);
     if (release && isDecided && outcome.to === release.version) kept.settledFor = release.sha256;
   }
 
+  /** Somebody else's job has failed on the board. */
+  #followUp(kept: Kept, outcome: Outcome): void {
+    if (outcome.outcome !== "failed" || outcome.reason?.code === "cancelled") return;
+    const delayMs = retryDelayMs(outcome, ++kept.failures);
+    if (delayMs === null) return;
+    kept.settledFor = null;
+    this.#schedule(kept, delayMs);
+  }
+
   #schedule(kept: Kept, delayMs: number): void {
-    if (this.#options.signal.aborted || kept.belongsTo !== null) return;
+    if (this.#options.signal.aborted || kept.belongsTo !== null || kept.gone) return;
     if (kept.visiting) {
       kept.again = true;
       return;
@@ -181,6 +184,7 @@ export class Keeper {
   }
 
   async #visit(kept: Kept): Promise<void> {
+    const generation = this.#generation;
     kept.visiting = true;
     kept.again = false;
     let retryMs: number | null = null;
@@ -195,87 +199,78 @@ export class Keeper {
     }
     // A port that went meanwhile, or came back as another, has a record of its own.
     if (this.#kept.get(kept.port.path) !== kept) return;
+    if (generation !== this.#generation) {
+      kept.settledFor = null;
+      kept.again = true;
+    }
     if (kept.again) this.#schedule(kept, 0);
     else if (retryMs !== null) this.#schedule(kept, retryMs);
   }
 
   /** @returns when to visit again; null: not by itself */
   async #visitOnce(kept: Kept): Promise<number | null> {
-    const { memory, turns, signal, log, releases } = this.#options;
-    if (releases().size === 0) return null;
-    kept.board ??= await this.#recognise(kept);
-    const { board } = kept;
-    const config = this.#config;
-    const settings = board.entry?.settings ?? config.defaults;
-    const release = this.#releaseFor(kept);
-    if (!settings.auto || !release || this.#isSettled(kept, release)) return null;
-    const [outcome] = await bringToOffers([board], offersOf(releases()), {
-      ...{ config, memory, turns, signal, log, jobs: 1 },
+    const { shared, signal, log, releases } = this.#options;
+    if (!this.#needsVisit(kept)) return null;
+    const [outcome] = await bringToOffers([kept.board], offersOf(releases()), {
+      ...{ config: this.#config, memory: shared.memory, shared, signal, log, jobs: 1 },
       request: { versionCheck: true, force: false, dryRun: false },
+      byItself: true,
     });
     if (!outcome) throw new UotaError("internal", "A visit had no outcome");
-    const retryMs = retryDelayMs(outcome, kept.failures + 1);
     kept.denied = outcome.reason?.code === "port_denied";
-    if (!isPresent(outcome)) {
-      kept.failures++;
-      // Nothing to gain by itself: settled as far as this release is concerned.
-      if (retryMs === null) kept.settledFor = release.sha256;
-    } else {
-      kept.failures = 0;
-      kept.settledFor = release.sha256;
+    kept.failures = isPresent(outcome) ? 0 : kept.failures + 1;
+    const retryMs = retryDelayMs(outcome, kept.failures);
+    // Nothing to gain by itself: settled as far as this release is concerned.
+    if (retryMs === null && !isPresent(outcome)) {
+      kept.settledFor = this.#releaseFor(kept)?.sha256 ?? null;
     }
     return retryMs;
   }
 
+  #needsVisit(kept: Kept): boolean {
+    const entries = this.#config.boards;
+    if (mayHaveEntry(kept.board, this.#config)) {
+      // Only the board itself can say whose settings and source it has.
+      const mayBeAuto = this.#config.defaults.auto || entries.some(({ settings }) => settings.auto);
+      return mayBeAuto && this.#options.releases().size > 0;
+    }
+    const release = this.#releaseFor(kept);
+    return release !== null && this.#settingsOf(kept).auto && !this.#isSettled(kept, release);
+  }
+
   /** Whether the board can be left alone as far as this release is concerned. */
-  #isSettled({ settledFor, board, port }: Kept, release: Release): boolean {
+  #isSettled(kept: Kept, release: Release): boolean {
+    const { settledFor, board, port } = kept;
     if (settledFor === release.sha256) return true;
     // A board that has not been visited yet may have been left in the middle of something.
-    if (settledFor === null || board === null) return false;
-    const { pin } = board.entry?.settings ?? this.#config.defaults;
+    if (settledFor === null) return false;
+    const { pin } = this.#settingsOf(kept);
     if (pin !== "" && compareVersions(release.version, pin) !== "same") return true;
     const key = boardKey({ uid: board.uid, port: port.path });
-    return this.#options.memory.store.badRelease(key, release.sha256) !== null;
+    return this.#options.shared.memory.store.badRelease(key, release.sha256) !== null;
   }
 
-  #releaseFor(kept: Kept): Release | null {
-    return this.#options.releases().get(kept.board?.entry?.url ?? null) ?? null;
+  #settingsOf({ board }: Kept): BoardSettings {
+    return board.entry?.settings ?? this.#config.defaults;
   }
 
-  /** Who hangs there, asked only where an entry of the configuration depends on it. */
-  async #recognise(kept: Kept): Promise<FleetBoard> {
-    const config = this.#config;
-    const [known] = await knownBoards(config, [kept.port]);
-    if (!known?.port) throw new UotaError("internal", "A port is no board's");
-    const mayHaveEntry = config.boards.some(({ match }) => match.kind === "uid");
-    if (known.identified || !mayHaveEntry) return known;
-    const { turns, signal } = this.#options;
-    return await askWhoItIs(known, config, { turns, signal });
+  #releaseFor({ board }: Kept): Release | null {
+    return this.#options.releases().get(board.entry?.url ?? null) ?? null;
   }
 }
+
+/** Reasons after which the release may still be for the board. */
+const UNDECIDED: ReadonlySet<string> = new Set(["dry_run", "by_hand_only", "not_offered"]);
 
 /** The board is there and was asked; whatever it has, the job has settled it. */
 function isPresent({ outcome }: Outcome): boolean {
   return outcome !== "unreachable" && outcome !== "failed";
 }
 
-function newlyKept(port: PortInfo, session: string, belongsTo: string | null): Kept {
-  return {
-    ...{ port, session, belongsTo },
-    board: null,
-    settledFor: null,
-    failures: 0,
-    denied: false,
-    timer: null,
-    visiting: false,
-    again: false,
-    gone: false,
-  };
-}
-
-function stopTimer(kept: Kept): void {
-  if (kept.timer !== null) clearTimeout(kept.timer);
-  kept.timer = null;
+/** What decides which release a board should have; the rest of its settings is for the next visit. */
+function wish({ entry }: FleetBoard, { defaults }: GatewayConfig): string {
+  const { auto, pin } = entry?.settings ?? defaults;
+  return JSON.stringify([entry?.url ?? null, auto, pin]);
 }
 
 function offersOf(releases: Releases) {

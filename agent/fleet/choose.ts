@@ -11,7 +11,7 @@ export interface ChooseOptions {
   readonly signal: AbortSignal;
   readonly jobs: number;
   /** Where other runs go on in this process. */
-  readonly turns?: Turns;
+  readonly turns?: Turns | undefined;
 }
 
 /**
@@ -61,7 +61,7 @@ function needsAsking(selectors: readonly string[], known: readonly FleetBoard[])
 }
 
 /** The board after it was asked for its uid; one that cannot be asked stays as it is known. */
-export async function askWhoItIs(
+async function askWhoItIs(
   board: FleetBoard,
   config: GatewayConfig,
   options: Omit<ChooseOptions, "jobs">,

@@ -14,7 +14,7 @@ import { pause } from "../../serial/mod.ts";
 /** Boards that are opened together answer within much less of each other. */
 const ASKING_BOUND_MS = 1000;
 
-/** The claims of one run. */
+/** The claims of one run, or of all runs of a process. */
 export class Claims {
   readonly #byUid = new Map<string, Claim[]>();
   readonly #asking = new Set<Promise<void>>();
@@ -29,7 +29,7 @@ export class Claims {
         asked.resolve();
       },
       claim: (uid, claim) => {
-        const others = this.#byUid.get(uid) ?? [];
+        const others = (this.#byUid.get(uid) ?? []).filter((other) => other.port !== claim.port);
         this.#byUid.set(uid, [...others, claim]);
         for (const other of others) {
           other.dispute(ambiguous(uid, other.port, port));
@@ -38,6 +38,15 @@ export class Claims {
       },
       othersAsked: (signal) => this.#othersAsked(signal),
     });
+  }
+
+  /** What was on the port is there no longer. */
+  forget(port: string): void {
+    for (const [uid, claims] of this.#byUid) {
+      const left = claims.filter((claim) => claim.port !== port);
+      if (left.length === 0) this.#byUid.delete(uid);
+      else this.#byUid.set(uid, left);
+    }
   }
 
   async #othersAsked(signal: AbortSignal): Promise<void> {

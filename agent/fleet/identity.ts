@@ -54,8 +54,11 @@ function takenBy(rival: FleetBoard | undefined): { readonly takenBy?: string } {
 /** The board on `port` after it said its `uid`. */
 export function identify(config: GatewayConfig, board: FleetBoard, uid: string | null): FleetBoard {
   if (!board.port) return board;
-  const entry = board.entry ??
-    config.boards.find(({ match }) => match.kind === "uid" && match.uid === uid) ?? null;
+  const byUid = config.boards.find(({ match }) => match.kind === "uid" && match.uid === uid);
+  // What was thought to be the board of an entry may be another one in its place.
+  const isAnother = uid !== null && board.entry?.match.kind === "uid" &&
+    board.entry.match.uid !== uid;
+  const entry = (isAnother ? null : board.entry) ?? byUid ?? null;
   return { ...fleetBoard(board.port, entry, uid), identified: true };
 }
 

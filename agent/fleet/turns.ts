@@ -15,7 +15,7 @@ export interface Participant {
   readonly onProgress?: ((event: ProgressEvent) => void) | undefined;
 }
 
-/** A job under way. */
+/** A job under way; one that waits for its turn is none. */
 export interface RunningTurn {
   readonly key: string;
   /** When it last showed progress, on the clock of `performance.now()`. */
@@ -27,6 +27,8 @@ export interface TurnsOptions {
   readonly jobs: number;
   /** Sees the events of all jobs, once. */
   readonly onProgress?: (event: ProgressEvent) => void;
+  /** Told when a job has ended, however that came about, and its key is free. */
+  readonly onEnd?: (key: string) => void;
 }
 
 /** What the job itself gets. */
@@ -41,7 +43,7 @@ export class Turns {
   readonly #turns = new Map<string, Turn>();
   readonly #options: TurnsOptions;
   #free: number;
-  readonly #queue: (() => void)[] = [];
+  readonly #queue = new Set<() => void>();
 
   constructor(options: TurnsOptions) {
     this.#options = options;
@@ -49,7 +51,7 @@ export class Turns {
   }
 
   get running(): readonly RunningTurn[] {
-    return [...this.#turns.values()];
+    return [...this.#turns.values()].filter(({ isRunning }) => isRunning);
   }
 
   /** Whether a job with this key is under way or waits for its turn. */
@@ -81,15 +83,16 @@ export class Turns {
     this.#turns.set(key, turn);
     turn.start(async (given) => {
       try {
-        await this.#enter();
+        await this.#enter(given.signal);
         try {
-          given.signal.throwIfAborted();
+          turn.begin();
           return await run(given);
         } finally {
           this.#leave();
         }
       } finally {
         this.#turns.delete(key);
+        this.#options.onEnd?.(key);
       }
     });
     return await turn.join(participant) as Result;
@@ -102,21 +105,38 @@ export class Turns {
     }
   }
 
-  async #enter(): Promise<void> {
-    if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#queue.push(resolve));
+  async #enter(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#free > 0) {
+      this.#free--;
+      return;
+    }
+    const admitted = Promise.withResolvers<void>();
+    this.#queue.add(admitted.resolve);
+    try {
+      await settledOrAborted(admitted.promise, signal);
+    } catch (error) {
+      // Admitted in the same moment: the place goes on to the next.
+      if (!this.#queue.delete(admitted.resolve)) this.#leave();
+      throw error;
+    }
   }
 
   #leave(): void {
-    const next = this.#queue.shift();
-    if (next) next();
-    else this.#free++;
+    const [next] = this.#queue;
+    if (!next) {
+      this.#free++;
+      return;
+    }
+    this.#queue.delete(next);
+    next();
   }
 }
 
 class Turn implements RunningTurn {
   readonly key: string;
   progressAtMs = performance.now();
+  isRunning = false;
   readonly #purpose: string;
   readonly #controller = new AbortController();
   readonly #participants = new Set<Participant>();
@@ -140,6 +160,12 @@ class Turn implements RunningTurn {
     return this.#purpose === purpose && !this.#controller.signal.aborted;
   }
 
+  /** It is its turn. */
+  begin(): void {
+    this.isRunning = true;
+    this.progressAtMs = performance.now();
+  }
+
   start(run: Run<unknown>): void {
     const given = { signal: this.#controller.signal, onProgress: this.#progress };
     run(given).then(this.#result.resolve, this.#result.reject);
@@ -157,6 +183,7 @@ class Turn implements RunningTurn {
       else left.reject(signal.reason);
     };
     signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) onAbort();
     try {
       return await Promise.race([this.#result.promise, left.promise]);
     } finally {
@@ -177,6 +204,7 @@ async function settledOrAborted(ended: Promise<void>, signal: AbortSignal): Prom
   const aborted = Promise.withResolvers<never>();
   const onAbort = () => aborted.reject(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
   try {
     await Promise.race([ended, aborted.promise]);
   } finally {
