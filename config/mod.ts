@@ -37,6 +37,7 @@ export const DEFAULT_CONFIG_PATH = "/etc/uota-gateway/gateway.toml";
 /** Where the daemon listens when the configuration does not say. */
 export const DEFAULT_CONTROL_SOCKET = "/run/uota-gateway/control.sock";
 /** Where boards are looked for when the configuration does not say. */
+const SYSTEM_STATE_DIR = "/var/lib/uota-gateway";
 export const DEFAULT_PORTS: readonly string[] = ["/dev/ttyACM*", "/dev/ttyUSB*"];
 const DEFAULT_JOBS = 8;
 const DEFAULT_POLL_INTERVAL = "15m";
@@ -219,7 +220,9 @@ function withSlash(url: string): string {
 }
 
 function defaultStateDir({ env, uid }: Surroundings): string {
-  if (uid === 0) return "/var/lib/uota-gateway";
+  if (uid === 0) return SYSTEM_STATE_DIR;
+  // systemd makes it for the daemon (StateDirectory=), and it is where root looks.
+  if (env.get("STATE_DIRECTORY") === SYSTEM_STATE_DIR) return SYSTEM_STATE_DIR;
   const base = env.get("XDG_STATE_HOME") || `${env.get("HOME") ?? ""}/.local/state`;
   return `${base}/uota-gateway`;
 }
