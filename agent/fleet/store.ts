@@ -19,7 +19,8 @@ import {
   cleanUpRow,
   stepRow,
 } from "./records.ts";
-import { openDatabase, type OpenDatabaseOptions } from "./store_schema.ts";
+import { storeFailure } from "./store_failure.ts";
+import { databasePath, openDatabase, type OpenDatabaseOptions } from "./store_schema.ts";
 
 export type { AttemptRecord, BoardStatus } from "./records.ts";
 
@@ -66,11 +67,19 @@ export class Store implements Disposable {
     this.#now = now;
   }
 
-  /** @throws {UotaError} `config_invalid` where the state directory cannot be written */
+  /**
+   * @throws {UotaError} `config_invalid` where the state directory cannot be written,
+   * `state_unavailable` where the disk is full, fails, or another program is in the way
+   */
   static open(stateDir: string, options: OpenDatabaseOptions): Store {
     const store = new Store(openDatabase(stateDir, options), options.now);
-    store.#settleOpenAttempts();
-    return store;
+    try {
+      store.#settleOpenAttempts();
+      return store;
+    } catch (error) {
+      store[Symbol.dispose]();
+      throw storeFailure(stateDir, databasePath(stateDir), error);
+    }
   }
 
   /** Notes that an attempt begins; the steps and the outcome refer to it. */

@@ -138,6 +138,58 @@ Deno.test("Store.open() says which directory cannot be written", async () => {
   });
 });
 
+/** Opens a store in a process of its own, as `exit of its error / message`. */
+async function openWith(shell: string, directory: string): Promise<string> {
+  const script = `
+    const { Store } = await import(${JSON.stringify(STORE)});
+    const { exitCodeOfError } = await import(${JSON.stringify(EXIT_CODE)});
+    try {
+      using _ = Store.open(Deno.args[0] + "/state", { log: console.log, now: () => new Date() });
+      console.log("opened");
+    } catch (error) {
+      console.log(error.code, exitCodeOfError(error), error.message);
+    }
+  `;
+  const { stdout } = await new Deno.Command("sh", {
+    args: ["-c", shell, Deno.execPath(), directory, script],
+    stdin: "null",
+    stderr: "inherit",
+  }).output();
+  return new TextDecoder().decode(stdout);
+}
+
+const EXIT_CODE = new URL("../../../agent/exit_code.ts", import.meta.url).href;
+const OPEN = 'exec "$0" eval --ext=ts "$2" -- "$1"';
+
+Deno.test("Store.open() does not take a failing disk for a wrong configuration", async () => {
+  await withStateDir(async (directory) => {
+    // A file that may not grow ends a write with EFBIG, which SQLite calls an I/O error.
+    const said = await openWith(`trap '' XFSZ; ulimit -f 4; ${OPEN}`, directory);
+    assertIncludes(said, "state_unavailable 75 ");
+    assertIncludes(said, "look at the disk");
+  });
+});
+
+Deno.test({
+  name: "Store.open() says that the disk is full, or that it is read-only",
+  ignore: Deno.uid() !== 0, // Only root can mount a small disk.
+  async fn() {
+    const unshared = async (shell: string, directory: string) =>
+      await openWith(
+        `exec unshare --mount sh -c 'mount -t tmpfs -o size=64k none "$1"; mkdir "$1/state"
+          ${shell}; ${OPEN}' "$0" "$1" "$2"`,
+        directory,
+      );
+    await withStateDir(async (directory) => {
+      const full = await unshared("cat /dev/zero >$1/rest 2>/dev/null", directory);
+      assertIncludes(full, "state_unavailable 75 ");
+      assertIncludes(full, `the disk is full: free space in ${directory}/state`);
+      const readOnly = await unshared("mount -o remount,ro $1", directory);
+      assertIncludes(readOnly, "config_invalid 78 ");
+    });
+  },
+});
+
 Deno.test("storedBoardNames() reads the boards beside an open store, and makes none", async () => {
   await withStateDir((directory) => {
     assertEquals(storedBoardNames(directory), []);
