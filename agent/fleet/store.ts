@@ -11,15 +11,9 @@ import type { DatabaseSync } from "node:sqlite";
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import type { Outcome, Reason, ReasonCode } from "../board/outcome.ts";
-import {
-  type AttemptRecord,
-  attemptRow,
-  type BoardStatus,
-  boardStatusSchema,
-  cleanUpRow,
-  stepRow,
-} from "./records.ts";
+import { type AttemptRecord, type BoardStatus, boardStatusSchema } from "./records.ts";
 import { storeFailure } from "./store_failure.ts";
+import { attemptsOf, type StoredBoard, storedBoards, thinAttempts } from "./store_history.ts";
 import { databasePath, openDatabase, type OpenDatabaseOptions } from "./store_schema.ts";
 
 export type { AttemptRecord, BoardStatus } from "./records.ts";
@@ -54,8 +48,6 @@ export interface AttemptedBoard {
   readonly uid: string | null;
   readonly port: string;
 }
-
-const HISTORY_ROWS = 200;
 
 /** An open store. Dispose of it to close the file. */
 export class Store implements Disposable {
@@ -154,6 +146,7 @@ export class Store implements Disposable {
         this.#time(),
       );
     }
+    thinAttempts(this.#database, key);
     this.#database.exec("COMMIT");
   }
 
@@ -219,23 +212,14 @@ export class Store implements Disposable {
     return rows.map((row) => boardStatusSchema.parse(row));
   }
 
-  /** Past attempts, newest first, of all boards. */
-  history(): readonly AttemptRecord[] {
-    const rows = this.#database.prepare(
-      `SELECT id, name, uid, port, outcome, from_version, to_version, reason_code, reason_message,
-         strategy, written, unchanged, deleted, excluded, bytes_on_wire, seconds, started_at,
-         ended_at FROM attempt ORDER BY id DESC LIMIT ${HISTORY_ROWS}`,
-    ).all();
-    const steps = this.#database.prepare("SELECT at, step FROM step WHERE attempt_id = ?");
-    const cleanUps = this.#database.prepare("SELECT path, fate FROM clean_up WHERE attempt_id = ?");
-    return rows.map((row) => {
-      const attempt = attemptRow.parse(row);
-      return {
-        ...attempt,
-        steps: steps.all(attempt.id).map((step) => stepRow.parse(step)),
-        cleanUp: cleanUps.all(attempt.id).map((fate) => cleanUpRow.parse(fate)),
-      };
-    });
+  /** Every board that was ever visited or attempted, for selecting from. */
+  boards(): readonly StoredBoard[] {
+    return storedBoards(this.#database);
+  }
+
+  /** The newest attempts of each of the boards, newest first. */
+  history(boards: readonly StoredBoard[] = this.boards()): readonly AttemptRecord[] {
+    return attemptsOf(this.#database, boards);
   }
 
   [Symbol.dispose](): void {

@@ -38,6 +38,12 @@ const TABLES = `
   PRAGMA user_version = ${FORM};
 `;
 
+/** Not part of the form: a store that began without them gets them. */
+const INDEXES = `
+  CREATE INDEX IF NOT EXISTS step_by_attempt ON step (attempt_id);
+  CREATE INDEX IF NOT EXISTS clean_up_by_attempt ON clean_up (attempt_id);
+`;
+
 export interface OpenDatabaseOptions {
   readonly log: (line: string) => void;
   readonly now: () => Date;
@@ -92,6 +98,7 @@ function prepare(path: string): DatabaseSync {
     const form = database.prepare("PRAGMA user_version").get()?.["user_version"];
     if (form === 0) createTables(database);
     else if (form !== FORM) throw new DamagedStore(`it has the unknown form ${form}`);
+    database.exec(INDEXES);
     return database;
   } catch (error) {
     database.close();

@@ -1,4 +1,6 @@
 /** The gateway's memory on a real file. */
+import { DatabaseSync } from "node:sqlite";
+import type { Outcome } from "../../../agent/board/outcome.ts";
 import { boardKey, Store } from "../../../agent/fleet/store.ts";
 import { storedBoardNames } from "../../../agent/fleet/store_names.ts";
 import { UotaError } from "../../../errors/mod.ts";
@@ -67,6 +69,87 @@ Deno.test("Store does not take a release for confirmed that was rolled back afte
       });
     }
     assert(!store.isConfirmed(BOARD.key, SHA256));
+  });
+});
+
+const OTHER = {
+  key: boardKey({ uid: "ffff", port: "/dev/b" }),
+  name: "b",
+  uid: "ffff",
+  port: "/dev/b",
+};
+
+function attempted(
+  store: Store,
+  { key, name, uid, port }: typeof BOARD,
+  ended: Partial<Outcome>,
+): number {
+  const id = store.beginAttempt({ key, name, uid, port });
+  store.addStep(id, "opening");
+  store.endAttempt(id, key, {
+    outcome: outcome({ name, uid, port, ...ended }),
+    archiveSha256: SHA256,
+    version: null,
+  });
+  return id;
+}
+
+/** As many attempts without steps as there are after months. */
+function addFailures(directory: string, { key, name, port }: typeof BOARD, count: number): void {
+  using database = new DatabaseSync(`${directory}/gateway.db`);
+  database.prepare(
+    `WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < ?)
+     INSERT INTO attempt (board_key, name, port, started_at, ended_at, outcome, process)
+     SELECT ?, ?, ?, '2026', '2026', 'failed', '' FROM counted`,
+  ).run(count, key, name, port);
+}
+
+Deno.test("Store shows a board's attempts beside one that is tried far more often", async () => {
+  await withStateDir((directory) => {
+    using store = open(directory);
+    const rare = attempted(store, BOARD, {});
+    addFailures(directory, OTHER, 250);
+    assertEquals(store.boards().map(({ name, ports }) => [name, ports]), [
+      ["a", ["/dev/a"]],
+      ["b", ["/dev/b"]],
+    ]);
+    assertEquals(store.history(store.boards().slice(0, 1)).map(({ id }) => id), [rare]);
+    assertEquals(store.history().at(-1)?.id, rare);
+    assertEquals(store.history().length, 201);
+  });
+});
+
+Deno.test("Store keeps the first and the last of a row of equal failures to reach a board", async () => {
+  await withStateDir((directory) => {
+    using store = open(directory);
+    const unreachable = (code: "port_busy" | "no_response") =>
+      attempted(store, BOARD, { outcome: "unreachable", reason: { code, message: "…" } });
+    const first = unreachable("no_response");
+    attempted(store, OTHER, {
+      outcome: "unreachable",
+      reason: { code: "no_response", message: "" },
+    });
+    for (let i = 0; i < 20; i++) unreachable("no_response");
+    const last = unreachable("no_response");
+    const [busy, again] = [unreachable("port_busy"), unreachable("no_response")];
+    const kept = store.history().filter(({ name }) => name === "a");
+    assertEquals(kept.map(({ id }) => id), [again, busy, last, first]);
+    assertEquals(kept.map(({ steps }) => steps.length), [1, 1, 1, 1]);
+  });
+});
+
+Deno.test("Store bounds the attempts of a board, and its last installation stays", async () => {
+  await withStateDir((directory) => {
+    {
+      using store = open(directory);
+      attempted(store, BOARD, {});
+      addFailures(directory, BOARD, 1010);
+      attempted(store, BOARD, { outcome: "failed" });
+      assert(store.isConfirmed(BOARD.key, SHA256));
+    }
+    using database = new DatabaseSync(`${directory}/gateway.db`);
+    const count = (table: string) => database.prepare(`SELECT count(*) AS n FROM ${table}`).get();
+    assertEquals([count("attempt")?.["n"], count("step")?.["n"]], [1001, 2]);
   });
 });
 
