@@ -106,48 +106,48 @@ export class Store implements Disposable {
   endAttempt(attempt: number, key: BoardKey, ended: EndedAttempt): void {
     const { outcome, archiveSha256, version } = ended;
     const { files, reason } = outcome;
-    this.#database.exec("BEGIN IMMEDIATE");
-    this.#database.prepare(
-      `UPDATE attempt SET ended_at = ?, outcome = ?, from_version = ?, to_version = ?,
-         archive_sha256 = ?, reason_code = ?, reason_message = ?, strategy = ?, written = ?,
-         unchanged = ?, deleted = ?, excluded = ?, bytes_on_wire = ?, seconds = ? WHERE id = ?`,
-    ).run(
-      this.#time(),
-      outcome.outcome,
-      outcome.from,
-      outcome.to,
-      archiveSha256,
-      reason?.code ?? null,
-      reason?.message ?? null,
-      outcome.strategy,
-      files.written,
-      files.unchanged,
-      files.deleted,
-      files.excluded,
-      outcome.bytesOnWire,
-      outcome.seconds,
-      attempt,
-    );
-    if (outcome.port !== null) {
+    this.#wholly(() => {
       this.#database.prepare(
-        `INSERT INTO board (key, name, uid, port, version, archive_sha256, seen_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT (key) DO UPDATE SET name = excluded.name, port = excluded.port,
-           version = coalesce(excluded.version, version),
-           archive_sha256 = coalesce(excluded.archive_sha256, archive_sha256),
-           seen_at = CASE WHEN excluded.version IS NULL THEN seen_at ELSE excluded.seen_at END`,
+        `UPDATE attempt SET ended_at = ?, outcome = ?, from_version = ?, to_version = ?,
+           archive_sha256 = ?, reason_code = ?, reason_message = ?, strategy = ?, written = ?,
+           unchanged = ?, deleted = ?, excluded = ?, bytes_on_wire = ?, seconds = ? WHERE id = ?`,
       ).run(
-        key,
-        outcome.name,
-        outcome.uid,
-        outcome.port,
-        version,
-        outcome.outcome === "updated" ? archiveSha256 : null,
         this.#time(),
+        outcome.outcome,
+        outcome.from,
+        outcome.to,
+        archiveSha256,
+        reason?.code ?? null,
+        reason?.message ?? null,
+        outcome.strategy,
+        files.written,
+        files.unchanged,
+        files.deleted,
+        files.excluded,
+        outcome.bytesOnWire,
+        outcome.seconds,
+        attempt,
       );
-    }
-    thinAttempts(this.#database, key);
-    this.#database.exec("COMMIT");
+      if (outcome.port !== null) {
+        this.#database.prepare(
+          `INSERT INTO board (key, name, uid, port, version, archive_sha256, seen_at)
+           VALUES (?, ?, ?, ?, ?, ?, ?)
+           ON CONFLICT (key) DO UPDATE SET name = excluded.name, port = excluded.port,
+             version = coalesce(excluded.version, version),
+             archive_sha256 = coalesce(excluded.archive_sha256, archive_sha256),
+             seen_at = CASE WHEN excluded.version IS NULL THEN seen_at ELSE excluded.seen_at END`,
+        ).run(
+          key,
+          outcome.name,
+          outcome.uid,
+          outcome.port,
+          version,
+          outcome.outcome === "updated" ? archiveSha256 : null,
+          this.#time(),
+        );
+      }
+      thinAttempts(this.#database, key);
+    });
   }
 
   /** Whether this very archive was installed on the board and found healthy. */
@@ -224,6 +224,19 @@ export class Store implements Disposable {
 
   [Symbol.dispose](): void {
     this.#database.close();
+  }
+
+  /** Makes all of the changes or none, and leaves the connection for the next in either case. */
+  #wholly(change: () => void): void {
+    this.#database.exec("BEGIN IMMEDIATE");
+    try {
+      change();
+      this.#database.exec("COMMIT");
+    } catch (error) {
+      // After some failures, a full disk for one, SQLite has rolled back by itself.
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+      throw error;
+    }
   }
 
   #settleOpenAttempts(): void {

@@ -153,6 +153,24 @@ Deno.test("Store bounds the attempts of a board, and its last installation stays
   });
 });
 
+Deno.test("Store records an outcome wholly or not at all, and goes on after a failure", async () => {
+  await withStateDir((directory) => {
+    using store = open(directory);
+    const id = store.beginAttempt(BOARD);
+    const end = () =>
+      store.endAttempt(id, BOARD.key, { outcome: outcome(), archiveSha256: SHA256, version: null });
+    using database = new DatabaseSync(`${directory}/gateway.db`);
+    database.exec(
+      `CREATE TRIGGER fault BEFORE INSERT ON board BEGIN SELECT RAISE (FAIL, 'a fault'); END`,
+    );
+    assertIncludes(assertThrows(end, Error).message, "a fault");
+    assertEquals(store.history().map(({ outcome }) => outcome), [null]);
+    database.exec("DROP TRIGGER fault");
+    end();
+    assertEquals(store.history().map(({ outcome }) => outcome), ["updated"]);
+  });
+});
+
 Deno.test("Store remembers a bad release for its board alone, until it works", async () => {
   await withStateDir((directory) => {
     using store = open(directory);
