@@ -77,14 +77,13 @@ export class KnownOffers {
   }
 }
 
-/** The SHA-256 of each archive that a source offered last. */
+/** The SHA-256 of each archive that a source offered last, as far as that can be read. */
 export async function offeredArchives(stateDir: string): Promise<ReadonlySet<string>> {
   const directory = directoryOf(stateDir);
-  const names = await readdir(directory).catch((error) => {
-    if (isMissing(error)) return [];
-    throw error;
-  });
-  const known = await Promise.all(names.map((name) => load(`${directory}/${name}`)));
+  const names = await readdir(directory).catch(() => []);
+  const known = await Promise.all(
+    names.map((name) => load(`${directory}/${name}`).catch(() => null)),
+  );
   return new Set(known.flatMap((offer) => offer === null ? [] : [offer.archiveSha256]));
 }
 
