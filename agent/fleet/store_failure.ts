@@ -4,6 +4,7 @@
  * the daemon again.
  */
 import { closeSync, existsSync, openSync, rmSync, writeSync } from "node:fs";
+import type { Environment } from "../../config/mod.ts";
 import { messageOf, UotaError } from "../../errors/mod.ts";
 
 /** A file that is a database, but none of this gateway. */
@@ -36,10 +37,15 @@ export function isDamage(error: unknown): boolean {
  * `config_invalid` where a person has to change rights or the configuration, `state_unavailable`
  * where trying again may help. `path` is the database's.
  */
-export function storeFailure(stateDir: string, path: string, error: unknown): UotaError {
+export function storeFailure(
+  stateDir: string,
+  path: string,
+  error: unknown,
+  env: Environment = Deno.env,
+): UotaError {
   if (error instanceof UotaError) return error;
   const cause = errnoOf(error) ?? probe(stateDir, path);
-  const [code, mend] = whatToDo(cause, stateDir, error);
+  const [code, mend] = whatToDo(error, { cause, stateDir, env });
   return new UotaError(
     code,
     `Cannot keep the gateway's memory in ${stateDir}: ${messageOf(error)}; ${mend}`,
@@ -47,18 +53,28 @@ export function storeFailure(stateDir: string, path: string, error: unknown): Uo
   );
 }
 
+interface FailureAround {
+  /** What the system said; null where it did not. */
+  readonly cause: string | null;
+  readonly stateDir: string;
+  readonly env: Environment;
+}
+
 function whatToDo(
-  cause: string | null,
-  stateDir: string,
   error: unknown,
+  { cause, stateDir, env }: FailureAround,
 ): readonly ["config_invalid" | "state_unavailable", string] {
   if (cause !== null && FULL.has(cause) || isSqlite(error, "full")) {
     return ["state_unavailable", `the disk is full: free space in ${stateDir}`];
   }
   if (cause !== null && RIGHTS.has(cause)) {
+    // systemd sets it for what it starts, which the unit keeps from writing elsewhere.
+    const unit = env.get("INVOCATION_ID") === undefined
+      ? ""
+      : `, and for the unit (sudo systemctl edit uota-gateway: [Service] ReadWritePaths=${stateDir})`;
     return [
       "config_invalid",
-      "make it writable for this user, or name another with gateway.state_dir",
+      `make it writable for this user${unit}, or name another with gateway.state_dir`,
     ];
   }
   if (isSqlite(error, "busy")) {

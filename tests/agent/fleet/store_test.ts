@@ -2,6 +2,7 @@
 import { DatabaseSync } from "node:sqlite";
 import type { Outcome } from "../../../agent/board/outcome.ts";
 import { boardKey, Store } from "../../../agent/fleet/store.ts";
+import { storeFailure } from "../../../agent/fleet/store_failure.ts";
 import { storedBoardNames } from "../../../agent/fleet/store_names.ts";
 import { UotaError } from "../../../errors/mod.ts";
 import { outcome } from "../outcomes.ts";
@@ -236,6 +237,18 @@ Deno.test("Store.open() says which directory cannot be written", async () => {
     const error = assertThrows(() => open(`${directory}/file/state`), UotaError);
     assertEquals(error.code, "config_invalid");
     assertIncludes(error.message, "gateway.state_dir");
+  });
+});
+
+Deno.test("storeFailure() tells a service of its unit, and nobody else", async () => {
+  await withStateDir((directory) => {
+    const denied = Object.assign(new Error("EROFS: read-only file system"), { code: "EROFS" });
+    const message = (variables: Readonly<Record<string, string>>) => {
+      const env = { get: (name: string) => variables[name] };
+      return storeFailure(directory, `${directory}/gateway.db`, denied, env).message;
+    };
+    assertIncludes(message({ INVOCATION_ID: "1f" }), `[Service] ReadWritePaths=${directory})`);
+    assert(!message({}).includes("ReadWritePaths"));
   });
 });
 
