@@ -30,6 +30,8 @@ const EXIT_OF_ERROR: Readonly<Record<ErrorCode, ExitCode>> = {
   not_attached: EXIT.tryAgain,
   timed_out: EXIT.tryAgain,
   board_lost: EXIT.tryAgain,
+  // A full disk, say: no fault of the configuration, so systemd starts the daemon again.
+  state_unavailable: EXIT.tryAgain,
   daemon_denied: EXIT.tryAgain,
   daemon_busy: EXIT.tryAgain,
   daemon_gone: EXIT.tryAgain,

@@ -41,14 +41,13 @@ export class LocalGateway implements Gateway {
     options: AskOptions,
   ): Promise<readonly AttemptRecord[]> {
     using opened = openMemory(this.#config, options);
-    const all = await Promise.resolve(opened.memory.store.history());
-    if (selectors.length === 0) return all;
+    const { store } = opened.memory;
+    if (selectors.length === 0) return await Promise.resolve(store.history());
     const groups = new Map(this.#config.boards.map(({ name, group }) => [name, group]));
-    const selectable = all.map((attempt) => ({
-      ...attempt,
-      ports: attempt.port === null ? [] : [attempt.port],
-      group: groups.get(attempt.name) ?? null,
+    const selectable = store.boards().map((board) => ({
+      ...board,
+      group: groups.get(board.name) ?? null,
     }));
-    return selectBoards(selectors, selectable);
+    return store.history(selectBoards(selectors, selectable));
   }
 }

@@ -16,7 +16,7 @@ export class Memory implements Disposable {
     this.backups = backups;
   }
 
-  /** @throws {UotaError} `config_invalid` where the state directory cannot be written */
+  /** @throws {UotaError} `config_invalid`, `state_unavailable` as `Store.open` */
   static open(stateDir: string, log: (line: string) => void): Memory {
     const now = () => new Date();
     return new Memory(

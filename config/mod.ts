@@ -36,8 +36,8 @@ export const DEFAULT_CONFIG_PATH = "/etc/uota-gateway/gateway.toml";
 
 /** Where the daemon listens when the configuration does not say. */
 export const DEFAULT_CONTROL_SOCKET = "/run/uota-gateway/control.sock";
-/** Where boards are looked for when the configuration does not say. */
 const SYSTEM_STATE_DIR = "/var/lib/uota-gateway";
+/** Where boards are looked for when the configuration does not say. */
 export const DEFAULT_PORTS: readonly string[] = ["/dev/ttyACM*", "/dev/ttyUSB*"];
 const DEFAULT_JOBS = 8;
 const DEFAULT_POLL_INTERVAL = "15m";

@@ -43,6 +43,8 @@ export const ERROR_CODES = [
   "archive_invalid",
   "archive_unsafe",
   "release_invalid",
+  // the gateway's machine
+  "state_unavailable",
   // the daemon
   "daemon_denied",
   "daemon_busy",

@@ -163,8 +163,9 @@ switch_version() {
   fi
   changed=yes
   target=$version-$id
-  # A current version that was damaged has the name already, and must stay until the switch.
-  [ "$(readlink "$opt/current")" != "versions/$target" ] || target=$target-repaired
+  # A current version that was damaged has the name already, and must stay until the switch; so must
+  # one that a daemon still runs in.
+  while is_in_use "$target"; do target=$target-repaired; done
   rm -rf "$opt/versions/$target"
   # What is switched to must be on the disk. A package's builder sees to that by himself.
   [ -n "$destdir" ] || sync
@@ -241,6 +242,15 @@ reload_udev() {
   say "udev did not take the new rules: plug the boards in again, or reboot"
 }
 
+# Whether the configuration has no url in its [source] but the example's. A board may have any.
+names_no_source() {
+  awk '
+    /^[[:space:]]*\[/ { in_source = /^[[:space:]]*\[[[:space:]]*source[[:space:]]*\]/ }
+    in_source && /^[[:space:]]*url[[:space:]]*=[[:space:]]*.https:\/\/example\.com\// { found = 1 }
+    END { exit !found }
+  ' "$config"
+}
+
 # Brings the daemon to what is installed, where that is wanted.
 start_daemon() {
   if [ "$start" = no ]; then
@@ -250,7 +260,7 @@ start_daemon() {
       return
     fi
     say "to start the daemon: sudo systemctl enable --now uota-gateway"
-  elif grep -Eq '^[[:space:]]*url[[:space:]]*=[[:space:]]*"https://example\.com/' "$config"; then
+  elif names_no_source && ! systemctl --quiet is-active $SERVICE; then
     say "uota $version is installed; it was not started, since $config names no source yet"
     say "first: sudoedit $config     (set source.url)"
     say "then:  sudo systemctl enable --now uota-gateway"
@@ -265,28 +275,36 @@ start_daemon() {
   remove_old_versions
 }
 
-# Nothing runs in them any more.
+# Those in which something still runs go with the next installation.
 remove_old_versions() {
-  current=$(readlink "$opt/current")
   for old in "$opt"/versions/*; do
-    [ "versions/${old##*/}" = "$current" ] || rm -rf "$old"
+    is_in_use "${old##*/}" || rm -rf "$old"
   done
 }
 
+# Whether the version is the current one, or a process runs in it: its Deno is in there.
+is_in_use() {
+  [ "$(readlink "$opt/current")" != "versions/$1" ] || return 0
+  readlink /proc/[0-9]*/exe 2>/dev/null | grep -qF "$(readlink -f "$opt/versions/$1")/deno"
+}
+
 uninstall() {
+  if [ -d "$opt" ]; then take_lock; fi
   if [ -z "$destdir" ] && [ -e "$unit" ]; then
     systemctl --quiet disable --now $SERVICE ||
       die $EXIT_FAILED "the daemon cannot be stopped, nothing was removed: sudo systemctl status uota-gateway says why"
   fi
   rm -f "$command" "$bash_completion" "$zsh_completion" "$fish_completion" "$manual" \
     "$users" "$rules" "$unit" "$newer"
-  rm -rf "$opt" "$destdir/var/cache/uota-gateway"
+  rm -rf "$destdir/var/cache/uota-gateway"
   if [ -z "$destdir" ]; then
     systemctl daemon-reload
     systemctl reset-failed $SERVICE 2>/dev/null || true
     reload_udev
     remove_user
   fi
+  # Last, since the lock is on it.
+  rm -rf "$opt"
   # Drop-ins of the administrator stay, an empty directory does not.
   rmdir "$unit.d" 2>/dev/null || true
   say "uota is no longer installed; these stay:"

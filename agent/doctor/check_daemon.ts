@@ -1,5 +1,6 @@
 /** Does the daemon run, and may who asks talk to it? */
-import { access, constants } from "node:fs/promises";
+import { UotaError } from "../../errors/mod.ts";
+import { connectControl } from "../daemon/control_client.ts";
 import { EXIT } from "../exit_code.ts";
 import { MAY, octal } from "./accounts.ts";
 import { type Check, ok, problem, shellWord, warning } from "./check.ts";
@@ -100,9 +101,21 @@ async function checkSocket(path: string, options: SocketOptions): Promise<Check 
     );
   }
   try {
-    await access(path, constants.R_OK | constants.W_OK);
-    return ok("socket", `${path} lets this user in`);
-  } catch {
+    const daemon = await connectControl(path, { signal: system.signal });
+    if (daemon !== null) return ok("socket", `${path} lets this user in`);
+    // Left behind by a daemon that was killed.
+    if (!isExpected) return null;
+    return problem(
+      "socket",
+      `The daemon runs, but nobody answers at its control socket ${path}`,
+      `sudo systemctl restart ${UNIT}`,
+    );
+  } catch (error) {
+    system.signal.throwIfAborted();
+    if (!(error instanceof UotaError)) throw error;
+    if (error.code !== "daemon_denied") {
+      return problem("socket", error.message, `sudo systemctl restart ${UNIT}`);
+    }
     const group = file === "denied" ? "uota" : await system.groupName(file.gid ?? 0);
     return warning(
       "socket",

@@ -11,15 +11,10 @@ import type { DatabaseSync } from "node:sqlite";
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import type { Outcome, Reason, ReasonCode } from "../board/outcome.ts";
-import {
-  type AttemptRecord,
-  attemptRow,
-  type BoardStatus,
-  boardStatusSchema,
-  cleanUpRow,
-  stepRow,
-} from "./records.ts";
-import { openDatabase, type OpenDatabaseOptions } from "./store_schema.ts";
+import { type AttemptRecord, type BoardStatus, boardStatusSchema } from "./records.ts";
+import { storeFailure } from "./store_failure.ts";
+import { attemptsOf, type StoredBoard, storedBoards, thinAttempts } from "./store_history.ts";
+import { databasePath, openDatabase, type OpenDatabaseOptions } from "./store_schema.ts";
 
 export type { AttemptRecord, BoardStatus } from "./records.ts";
 
@@ -54,8 +49,6 @@ export interface AttemptedBoard {
   readonly port: string;
 }
 
-const HISTORY_ROWS = 200;
-
 /** An open store. Dispose of it to close the file. */
 export class Store implements Disposable {
   readonly #database: DatabaseSync;
@@ -66,11 +59,19 @@ export class Store implements Disposable {
     this.#now = now;
   }
 
-  /** @throws {UotaError} `config_invalid` where the state directory cannot be written */
+  /**
+   * @throws {UotaError} `config_invalid` where the state directory cannot be written,
+   * `state_unavailable` where the disk is full, fails, or another program is in the way
+   */
   static open(stateDir: string, options: OpenDatabaseOptions): Store {
     const store = new Store(openDatabase(stateDir, options), options.now);
-    store.#settleOpenAttempts();
-    return store;
+    try {
+      store.#settleOpenAttempts();
+      return store;
+    } catch (error) {
+      store[Symbol.dispose]();
+      throw storeFailure(stateDir, databasePath(stateDir), error);
+    }
   }
 
   /** Notes that an attempt begins; the steps and the outcome refer to it. */
@@ -105,47 +106,48 @@ export class Store implements Disposable {
   endAttempt(attempt: number, key: BoardKey, ended: EndedAttempt): void {
     const { outcome, archiveSha256, version } = ended;
     const { files, reason } = outcome;
-    this.#database.exec("BEGIN IMMEDIATE");
-    this.#database.prepare(
-      `UPDATE attempt SET ended_at = ?, outcome = ?, from_version = ?, to_version = ?,
-         archive_sha256 = ?, reason_code = ?, reason_message = ?, strategy = ?, written = ?,
-         unchanged = ?, deleted = ?, excluded = ?, bytes_on_wire = ?, seconds = ? WHERE id = ?`,
-    ).run(
-      this.#time(),
-      outcome.outcome,
-      outcome.from,
-      outcome.to,
-      archiveSha256,
-      reason?.code ?? null,
-      reason?.message ?? null,
-      outcome.strategy,
-      files.written,
-      files.unchanged,
-      files.deleted,
-      files.excluded,
-      outcome.bytesOnWire,
-      outcome.seconds,
-      attempt,
-    );
-    if (outcome.port !== null) {
+    this.#wholly(() => {
       this.#database.prepare(
-        `INSERT INTO board (key, name, uid, port, version, archive_sha256, seen_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT (key) DO UPDATE SET name = excluded.name, port = excluded.port,
-           version = coalesce(excluded.version, version),
-           archive_sha256 = coalesce(excluded.archive_sha256, archive_sha256),
-           seen_at = CASE WHEN excluded.version IS NULL THEN seen_at ELSE excluded.seen_at END`,
+        `UPDATE attempt SET ended_at = ?, outcome = ?, from_version = ?, to_version = ?,
+           archive_sha256 = ?, reason_code = ?, reason_message = ?, strategy = ?, written = ?,
+           unchanged = ?, deleted = ?, excluded = ?, bytes_on_wire = ?, seconds = ? WHERE id = ?`,
       ).run(
-        key,
-        outcome.name,
-        outcome.uid,
-        outcome.port,
-        version,
-        outcome.outcome === "updated" ? archiveSha256 : null,
         this.#time(),
+        outcome.outcome,
+        outcome.from,
+        outcome.to,
+        archiveSha256,
+        reason?.code ?? null,
+        reason?.message ?? null,
+        outcome.strategy,
+        files.written,
+        files.unchanged,
+        files.deleted,
+        files.excluded,
+        outcome.bytesOnWire,
+        outcome.seconds,
+        attempt,
       );
-    }
-    this.#database.exec("COMMIT");
+      if (outcome.port !== null) {
+        this.#database.prepare(
+          `INSERT INTO board (key, name, uid, port, version, archive_sha256, seen_at)
+           VALUES (?, ?, ?, ?, ?, ?, ?)
+           ON CONFLICT (key) DO UPDATE SET name = excluded.name, port = excluded.port,
+             version = coalesce(excluded.version, version),
+             archive_sha256 = coalesce(excluded.archive_sha256, archive_sha256),
+             seen_at = CASE WHEN excluded.version IS NULL THEN seen_at ELSE excluded.seen_at END`,
+        ).run(
+          key,
+          outcome.name,
+          outcome.uid,
+          outcome.port,
+          version,
+          outcome.outcome === "updated" ? archiveSha256 : null,
+          this.#time(),
+        );
+      }
+      thinAttempts(this.#database, key);
+    });
   }
 
   /** Whether this very archive was installed on the board and found healthy. */
@@ -210,27 +212,31 @@ export class Store implements Disposable {
     return rows.map((row) => boardStatusSchema.parse(row));
   }
 
-  /** Past attempts, newest first, of all boards. */
-  history(): readonly AttemptRecord[] {
-    const rows = this.#database.prepare(
-      `SELECT id, name, uid, port, outcome, from_version, to_version, reason_code, reason_message,
-         strategy, written, unchanged, deleted, excluded, bytes_on_wire, seconds, started_at,
-         ended_at FROM attempt ORDER BY id DESC LIMIT ${HISTORY_ROWS}`,
-    ).all();
-    const steps = this.#database.prepare("SELECT at, step FROM step WHERE attempt_id = ?");
-    const cleanUps = this.#database.prepare("SELECT path, fate FROM clean_up WHERE attempt_id = ?");
-    return rows.map((row) => {
-      const attempt = attemptRow.parse(row);
-      return {
-        ...attempt,
-        steps: steps.all(attempt.id).map((step) => stepRow.parse(step)),
-        cleanUp: cleanUps.all(attempt.id).map((fate) => cleanUpRow.parse(fate)),
-      };
-    });
+  /** Every board that was ever visited or attempted, for selecting from. */
+  boards(): readonly StoredBoard[] {
+    return storedBoards(this.#database);
+  }
+
+  /** The newest attempts of each of the boards, newest first. */
+  history(boards: readonly StoredBoard[] = this.boards()): readonly AttemptRecord[] {
+    return attemptsOf(this.#database, boards);
   }
 
   [Symbol.dispose](): void {
     this.#database.close();
+  }
+
+  /** Makes all of the changes or none, and leaves the connection for the next in either case. */
+  #wholly(change: () => void): void {
+    this.#database.exec("BEGIN IMMEDIATE");
+    try {
+      change();
+      this.#database.exec("COMMIT");
+    } catch (error) {
+      // After some failures, a full disk for one, SQLite has rolled back by itself.
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+      throw error;
+    }
   }
 
   #settleOpenAttempts(): void {

@@ -1,7 +1,8 @@
 /** The tables of the store, and the file that holds them. */
 import { DatabaseSync } from "node:sqlite";
 import { mkdirSync, renameSync, rmSync } from "node:fs";
-import { messageOf, UotaError } from "../../errors/mod.ts";
+import { messageOf } from "../../errors/mod.ts";
+import { DamagedStore, isDamage, storeFailure } from "./store_failure.ts";
 
 /** Where the form of the tables is kept; another form is another number. */
 const FORM = 1;
@@ -37,6 +38,12 @@ const TABLES = `
   PRAGMA user_version = ${FORM};
 `;
 
+/** Not part of the form: a store that began without them gets them. */
+const INDEXES = `
+  CREATE INDEX IF NOT EXISTS step_by_attempt ON step (attempt_id);
+  CREATE INDEX IF NOT EXISTS clean_up_by_attempt ON clean_up (attempt_id);
+`;
+
 export interface OpenDatabaseOptions {
   readonly log: (line: string) => void;
   readonly now: () => Date;
@@ -51,20 +58,25 @@ export function databasePath(stateDir: string): string {
  * Opens `gateway.db` in the state directory. One that is damaged is set aside under a name of its
  * own and a new one begun: the boards know their versions themselves.
  *
- * @throws {UotaError} `config_invalid` where the state directory cannot be written
+ * @throws {UotaError} `config_invalid` where the state directory cannot be written,
+ * `state_unavailable` where the disk is full, fails, or another program is in the way
  */
 export function openDatabase(stateDir: string, options: OpenDatabaseOptions): DatabaseSync {
   const path = databasePath(stateDir);
   try {
     mkdirSync(stateDir, { recursive: true, mode: 0o750 });
+    return openOrBegin(path, options);
   } catch (error) {
-    throw unwritable(stateDir, error);
+    throw storeFailure(stateDir, path, error);
   }
+}
+
+function openOrBegin(path: string, options: OpenDatabaseOptions): DatabaseSync {
   let why: string;
   try {
     return prepare(path);
   } catch (error) {
-    if (!isDamage(error)) throw unwritable(stateDir, error);
+    if (!isDamage(error)) throw error;
     why = messageOf(error);
   }
   const aside = `${path}.damaged-${options.now().toISOString().replaceAll(":", "")}`;
@@ -86,6 +98,7 @@ function prepare(path: string): DatabaseSync {
     const form = database.prepare("PRAGMA user_version").get()?.["user_version"];
     if (form === 0) createTables(database);
     else if (form !== FORM) throw new DamagedStore(`it has the unknown form ${form}`);
+    database.exec(INDEXES);
     return database;
   } catch (error) {
     database.close();
@@ -102,22 +115,3 @@ function createTables(database: DatabaseSync): void {
 }
 
 const BUSY_TIMEOUT_MS = 10_000;
-const SQLITE_CORRUPT = 11;
-const SQLITE_NOTADB = 26;
-
-class DamagedStore extends Error {}
-
-function isDamage(error: unknown): boolean {
-  if (error instanceof DamagedStore) return true;
-  const code = error instanceof Error && "errcode" in error ? Number(error.errcode) & 0xff : 0;
-  return code === SQLITE_CORRUPT || code === SQLITE_NOTADB;
-}
-
-function unwritable(stateDir: string, error: unknown): UotaError {
-  return new UotaError(
-    "config_invalid",
-    `Cannot keep the gateway's memory in ${stateDir}: ${messageOf(error)}; ` +
-      "make it writable for this user, or name another with gateway.state_dir",
-    { cause: error },
-  );
-}

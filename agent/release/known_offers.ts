@@ -3,10 +3,9 @@
  * starts without a network bring boards to the release that they should have.
  */
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { z } from "zod";
 import { writeDurably } from "../durable_file.ts";
-import type { ArchiveCache } from "./cache.ts";
 import { parsePin } from "./pin.ts";
 import type { SourceOptions } from "./source.ts";
 import { type Release, verifyArchive } from "./verify.ts";
@@ -27,13 +26,18 @@ const knownSchema = z.object({
 /** What a source offered, and which archive that was. */
 export type KnownOffer = z.output<typeof knownSchema>;
 
+/** Where archives are kept. */
+export interface Archives {
+  get(sha256: string): Promise<Uint8Array<ArrayBuffer> | null>;
+}
+
 /** The known offers of a gateway, one file a source. */
 export class KnownOffers {
   readonly #directory: string;
-  readonly #archives: ArchiveCache;
+  readonly #archives: Archives;
 
-  constructor(stateDir: string, archives: ArchiveCache) {
-    this.#directory = `${stateDir}/offers`;
+  constructor(stateDir: string, archives: Archives) {
+    this.#directory = directoryOf(stateDir);
     this.#archives = archives;
   }
 
@@ -65,16 +69,38 @@ export class KnownOffers {
   }
 
   async #load(url: string): Promise<KnownOffer | null> {
-    try {
-      return knownSchema.parse(JSON.parse(await readFile(this.#path(url), "utf8")));
-    } catch (error) {
-      if (error instanceof z.ZodError || error instanceof SyntaxError) return null;
-      if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
-      throw error;
-    }
+    return await load(this.#path(url));
   }
 
   #path(url: string): string {
     return `${this.#directory}/${createHash("sha256").update(url).digest("hex")}.json`;
   }
+}
+
+/** The SHA-256 of each archive that a source offered last, as far as that can be read. */
+export async function offeredArchives(stateDir: string): Promise<ReadonlySet<string>> {
+  const directory = directoryOf(stateDir);
+  const names = await readdir(directory).catch(() => []);
+  const known = await Promise.all(
+    names.map((name) => load(`${directory}/${name}`).catch(() => null)),
+  );
+  return new Set(known.flatMap((offer) => offer === null ? [] : [offer.archiveSha256]));
+}
+
+function directoryOf(stateDir: string): string {
+  return `${stateDir}/offers`;
+}
+
+async function load(path: string): Promise<KnownOffer | null> {
+  try {
+    return knownSchema.parse(JSON.parse(await readFile(path, "utf8")));
+  } catch (error) {
+    if (error instanceof z.ZodError || error instanceof SyntaxError) return null;
+    if (isMissing(error)) return null;
+    throw error;
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }

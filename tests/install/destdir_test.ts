@@ -1,5 +1,6 @@
 /** What `install.sh --destdir` lays out, as packages and the installation in the system do. */
 import { assert, assertEquals, assertIncludes } from "../assert.ts";
+import { startProgram } from "../agent/doctor/machine.ts";
 import { copyCheckout, runInstaller, snapshot, temporaryDirectory } from "./installer.ts";
 
 const OUTSIDE_OF_OPT = [
@@ -78,6 +79,22 @@ Deno.test("install.sh --destdir lays out, upgrades, repairs and takes away", asy
     assertEquals(await Deno.readTextFile(configuration), "# the administrator's\n");
   });
 
+  await t.step("a version that something runs in stays until that has ended", async () => {
+    const before = await current();
+    {
+      const script = "console.log('ready'); await Deno.stdin.read(new Uint8Array(1))";
+      const deno = `${root}/opt/uota-gateway/current/deno`;
+      await using _running = await startProgram(deno, ["eval", script]);
+      await Deno.writeTextFile(`${checkout}/config/gateway.toml`, "# newest\n", { append: true });
+      await install();
+      assert(await current() !== before);
+      assert((await Deno.stat(`${root}/opt/uota-gateway/${before}/deno`)).isFile);
+    }
+    await install();
+    const versions = await Array.fromAsync(Deno.readDir(`${root}/opt/uota-gateway/versions`));
+    assertEquals(versions.map(({ name }) => `versions/${name}`), [await current()]);
+  });
+
   await t.step("what was damaged is repaired", async () => {
     const whole = await Deno.readTextFile(`${root}/opt/uota-gateway/current/errors/mod.ts`);
     await Deno.remove(`${root}/opt/uota-gateway/current/errors/mod.ts`);
@@ -95,6 +112,16 @@ Deno.test("install.sh --destdir lays out, upgrades, repairs and takes away", asy
     assertEquals(await current(), before);
     const versions = await Array.fromAsync(Deno.readDir(`${root}/opt/uota-gateway/versions`));
     assertEquals(versions.length, 1);
+  });
+
+  await t.step("--uninstall waits its turn, too", async () => {
+    const before = await snapshot(root);
+    const { code, stderr } = await runInstaller(["--uninstall", "--destdir", root], {
+      through: ["flock", `${root}/opt/uota-gateway`],
+    });
+    assertEquals(code, 69);
+    assertIncludes(stderr, "another install.sh is at work");
+    assertEquals(await snapshot(root), before);
   });
 
   await t.step("--uninstall leaves configuration and state", async () => {

@@ -10,6 +10,8 @@ import { checkState } from "../../../agent/doctor/check_state.ts";
 import { findPorts } from "../../../serial/mod.ts";
 import { assert, assertEquals, assertIncludes } from "../../assert.ts";
 import { startWasmBoard } from "../../boards/mod.ts";
+import { makeGateway } from "../../update/gateway.ts";
+import { socketOf, startControl } from "../daemon/control_rig.ts";
 import { makeMachine, startProgram } from "./machine.ts";
 
 const ROOT = new URL("../../../", import.meta.url);
@@ -169,15 +171,52 @@ Deno.test("checkDaemon() finds a daemon without a unit", async () => {
 
 Deno.test("checkDaemon() looks at who may talk to the control socket", async () => {
   await using machine = await makeMachine();
-  const socket = `${machine.root}/control.sock`;
+  await using gateway = await makeGateway({ ports: ["/nowhere/tty"] });
+  const socket = socketOf(gateway.config);
   const check = async () => (await checkDaemon(machine.system, { controlSocket: socket }))[1];
   assertEquals(await check(), undefined);
-  using _listener = Deno.listen({ transport: "unix", path: socket });
-  await Deno.chmod(socket, 0o660);
-  assertEquals((await check())?.state, "ok");
-  await Deno.chmod(socket, 0o666);
-  const open = await check();
-  assertEquals(open?.state, "problem");
-  assertEquals(open?.mend, `sudo chmod 660 ${socket}`);
-  assertEquals((await checkDaemon(machine.system, { controlSocket: null })).length, 1);
+  {
+    await using _control = await startControl(gateway.config);
+    assertEquals((await check())?.state, "ok");
+    await Deno.chmod(socket, 0o666);
+    const open = await check();
+    assertEquals(open?.state, "problem");
+    assertEquals(open?.mend, `sudo chmod 660 ${socket}`);
+    assertEquals((await checkDaemon(machine.system, { controlSocket: null })).length, 1);
+  }
+  // As a daemon that was killed leaves it: commands go on without one.
+  using listener = await abandonedSocket(socket);
+  assert((await Deno.stat(listener.path)).isSocket);
+  assertEquals(await check(), undefined);
 });
+
+Deno.test({
+  name: "checkDaemon() lets root in wherever, and says what others lack",
+  ignore: !isRoot, // Only root can give a socket away.
+  async fn() {
+    await using machine = await makeMachine({ "/etc/group": `uota:x:${UOTA.gid}:\n` });
+    await using gateway = await makeGateway({ ports: ["/nowhere/tty"] });
+    for (const directory of [gateway.directory, machine.root]) await Deno.chmod(directory, 0o755);
+    await using control = await startControl(gateway.config);
+    await Deno.chown(control.path, UOTA.uid, UOTA.gid);
+    const options = { controlSocket: control.path };
+    assertEquals((await checkDaemon(machine.system, options))[1]?.state, "ok");
+    const program = new URL("check_as_nobody.ts", import.meta.url).pathname;
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", program, machine.root, control.path],
+      stderr: "inherit",
+    }).output();
+    const denied = JSON.parse(new TextDecoder().decode(stdout));
+    assertEquals(denied.state, "warning");
+    assertIncludes(denied.mend, 'sudo usermod --append --groups uota "$USER"');
+  },
+});
+
+/** A socket that nobody listens at any more. */
+async function abandonedSocket(path: string): Promise<Disposable & { readonly path: string }> {
+  const script = `Deno.listen({ transport: "unix", path: ${JSON.stringify(path)} });
+    Deno.kill(Deno.pid, "SIGKILL");`;
+  const { signal } = await new Deno.Command(Deno.execPath(), { args: ["eval", script] }).output();
+  assertEquals(signal, "SIGKILL");
+  return { path, [Symbol.dispose]: () => Deno.removeSync(path) };
+}

@@ -1,5 +1,8 @@
 /** The gateway's memory on a real file. */
+import { DatabaseSync } from "node:sqlite";
+import type { Outcome } from "../../../agent/board/outcome.ts";
 import { boardKey, Store } from "../../../agent/fleet/store.ts";
+import { storeFailure } from "../../../agent/fleet/store_failure.ts";
 import { storedBoardNames } from "../../../agent/fleet/store_names.ts";
 import { UotaError } from "../../../errors/mod.ts";
 import { outcome } from "../outcomes.ts";
@@ -70,6 +73,105 @@ Deno.test("Store does not take a release for confirmed that was rolled back afte
   });
 });
 
+const OTHER = {
+  key: boardKey({ uid: "ffff", port: "/dev/b" }),
+  name: "b",
+  uid: "ffff",
+  port: "/dev/b",
+};
+
+function attempted(
+  store: Store,
+  { key, name, uid, port }: typeof BOARD,
+  ended: Partial<Outcome>,
+): number {
+  const id = store.beginAttempt({ key, name, uid, port });
+  store.addStep(id, "opening");
+  store.endAttempt(id, key, {
+    outcome: outcome({ name, uid, port, ...ended }),
+    archiveSha256: SHA256,
+    version: null,
+  });
+  return id;
+}
+
+/** As many attempts without steps as there are after months. */
+function addFailures(directory: string, { key, name, port }: typeof BOARD, count: number): void {
+  using database = new DatabaseSync(`${directory}/gateway.db`);
+  database.prepare(
+    `WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < ?)
+     INSERT INTO attempt (board_key, name, port, started_at, ended_at, outcome, process)
+     SELECT ?, ?, ?, '2026', '2026', 'failed', '' FROM counted`,
+  ).run(count, key, name, port);
+}
+
+Deno.test("Store shows a board's attempts beside one that is tried far more often", async () => {
+  await withStateDir((directory) => {
+    using store = open(directory);
+    const rare = attempted(store, BOARD, {});
+    addFailures(directory, OTHER, 250);
+    assertEquals(store.boards().map(({ name, ports }) => [name, ports]), [
+      ["a", ["/dev/a"]],
+      ["b", ["/dev/b"]],
+    ]);
+    assertEquals(store.history(store.boards().slice(0, 1)).map(({ id }) => id), [rare]);
+    assertEquals(store.history().at(-1)?.id, rare);
+    assertEquals(store.history().length, 201);
+  });
+});
+
+Deno.test("Store keeps the first and the last of a row of equal failures to reach a board", async () => {
+  await withStateDir((directory) => {
+    using store = open(directory);
+    const unreachable = (code: "port_busy" | "no_response") =>
+      attempted(store, BOARD, { outcome: "unreachable", reason: { code, message: "…" } });
+    const first = unreachable("no_response");
+    attempted(store, OTHER, {
+      outcome: "unreachable",
+      reason: { code: "no_response", message: "" },
+    });
+    for (let i = 0; i < 20; i++) unreachable("no_response");
+    const last = unreachable("no_response");
+    const [busy, again] = [unreachable("port_busy"), unreachable("no_response")];
+    const kept = store.history().filter(({ name }) => name === "a");
+    assertEquals(kept.map(({ id }) => id), [again, busy, last, first]);
+    assertEquals(kept.map(({ steps }) => steps.length), [1, 1, 1, 1]);
+  });
+});
+
+Deno.test("Store bounds the attempts of a board, and its last installation stays", async () => {
+  await withStateDir((directory) => {
+    {
+      using store = open(directory);
+      attempted(store, BOARD, {});
+      addFailures(directory, BOARD, 1010);
+      attempted(store, BOARD, { outcome: "failed" });
+      assert(store.isConfirmed(BOARD.key, SHA256));
+    }
+    using database = new DatabaseSync(`${directory}/gateway.db`);
+    const count = (table: string) => database.prepare(`SELECT count(*) AS n FROM ${table}`).get();
+    assertEquals([count("attempt")?.["n"], count("step")?.["n"]], [1001, 2]);
+  });
+});
+
+Deno.test("Store records an outcome wholly or not at all, and goes on after a failure", async () => {
+  await withStateDir((directory) => {
+    using store = open(directory);
+    const id = store.beginAttempt(BOARD);
+    const end = () =>
+      store.endAttempt(id, BOARD.key, { outcome: outcome(), archiveSha256: SHA256, version: null });
+    using database = new DatabaseSync(`${directory}/gateway.db`);
+    database.exec(
+      `CREATE TRIGGER fault BEFORE INSERT ON board BEGIN SELECT RAISE (FAIL, 'a fault'); END`,
+    );
+    assertIncludes(assertThrows(end, Error).message, "a fault");
+    assertEquals(store.history().map(({ outcome }) => outcome), [null]);
+    database.exec("DROP TRIGGER fault");
+    end();
+    assertEquals(store.history().map(({ outcome }) => outcome), ["updated"]);
+  });
+});
+
 Deno.test("Store remembers a bad release for its board alone, until it works", async () => {
   await withStateDir((directory) => {
     using store = open(directory);
@@ -136,6 +238,70 @@ Deno.test("Store.open() says which directory cannot be written", async () => {
     assertEquals(error.code, "config_invalid");
     assertIncludes(error.message, "gateway.state_dir");
   });
+});
+
+Deno.test("storeFailure() tells a service of its unit, and nobody else", async () => {
+  await withStateDir((directory) => {
+    const denied = Object.assign(new Error("EROFS: read-only file system"), { code: "EROFS" });
+    const message = (variables: Readonly<Record<string, string>>) => {
+      const env = { get: (name: string) => variables[name] };
+      return storeFailure(directory, `${directory}/gateway.db`, denied, env).message;
+    };
+    assertIncludes(message({ INVOCATION_ID: "1f" }), `[Service] ReadWritePaths=${directory})`);
+    assert(!message({}).includes("ReadWritePaths"));
+  });
+});
+
+/** Opens a store in a process of its own, as `exit of its error / message`. */
+async function openWith(shell: string, directory: string): Promise<string> {
+  const script = `
+    const { Store } = await import(${JSON.stringify(STORE)});
+    const { exitCodeOfError } = await import(${JSON.stringify(EXIT_CODE)});
+    try {
+      using _ = Store.open(Deno.args[0] + "/state", { log: console.log, now: () => new Date() });
+      console.log("opened");
+    } catch (error) {
+      console.log(error.code, exitCodeOfError(error), error.message);
+    }
+  `;
+  const { stdout } = await new Deno.Command("sh", {
+    args: ["-c", shell, Deno.execPath(), directory, script],
+    stdin: "null",
+    stderr: "inherit",
+  }).output();
+  return new TextDecoder().decode(stdout);
+}
+
+const EXIT_CODE = new URL("../../../agent/exit_code.ts", import.meta.url).href;
+const OPEN = 'exec "$0" eval --ext=ts "$2" -- "$1"';
+
+Deno.test("Store.open() does not take a failing disk for a wrong configuration", async () => {
+  await withStateDir(async (directory) => {
+    // A file that may not grow ends a write with EFBIG, which SQLite calls an I/O error.
+    const said = await openWith(`trap '' XFSZ; ulimit -f 4; ${OPEN}`, directory);
+    assertIncludes(said, "state_unavailable 75 ");
+    assertIncludes(said, "look at the disk");
+  });
+});
+
+Deno.test({
+  name: "Store.open() says that the disk is full, or that it is read-only",
+  ignore: Deno.uid() !== 0, // Only root can mount a small disk.
+  async fn() {
+    const unshared = async (shell: string, directory: string) =>
+      await openWith(
+        `exec unshare --mount sh -c 'mount -t tmpfs -o size=64k none "$1"; mkdir "$1/state"
+          ${shell}; ${OPEN}' "$0" "$1" "$2"`,
+        directory,
+      );
+    await withStateDir(async (directory) => {
+      const full = await unshared("cat /dev/zero >$1/rest 2>/dev/null", directory);
+      assertIncludes(full, "state_unavailable 75 ");
+      assertIncludes(full, `the disk is full: free space in ${directory}/state`);
+      const readOnly = await unshared("mount -o remount,ro $1", directory);
+      assertIncludes(readOnly, "config_invalid 78 ");
+    });
+  },
 });
 
 Deno.test("storedBoardNames() reads the boards beside an open store, and makes none", async () => {
