@@ -15,9 +15,10 @@ import {
   obtainRelease,
   pollNotice,
   type Release,
+  RetryLaterError,
   type Validators,
 } from "../release/mod.ts";
-import { pollDelayMs, type PollEnd } from "./poll_delay.ts";
+import { pollDelayMs, type PollEnd, pollEndOf } from "./poll_delay.ts";
 
 export type PollerEvent =
   | { readonly kind: "release"; readonly release: Release; readonly from: "server" | "memory" }
@@ -40,6 +41,7 @@ export class SourcePoller {
   #validators: Validators | undefined;
   #problem: string | null = null;
   #failures = 0;
+  #retryAfterMs: number | null = null;
   #pollingSinceMs: number | null = null;
 
   constructor(options: PollerOptions) {
@@ -64,8 +66,13 @@ export class SourcePoller {
       if (known) this.#take(known, "memory");
       while (!signal.aborted) {
         const end = await this.#poll(signal);
-        const options = { intervalMs: source.pollIntervalMs, failures: this.#failures };
-        await pause(pollDelayMs(end, { ...options, random: random() }), signal);
+        const delayMs = pollDelayMs(end, {
+          intervalMs: source.pollIntervalMs,
+          failures: this.#failures,
+          retryAfterMs: this.#retryAfterMs,
+          random: random(),
+        });
+        await pause(delayMs, signal);
       }
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -74,6 +81,7 @@ export class SourcePoller {
 
   async #poll(signal: AbortSignal): Promise<PollEnd> {
     this.#pollingSinceMs = performance.now();
+    this.#retryAfterMs = null;
     try {
       await this.#ask(signal);
       this.#failures = 0;
@@ -91,9 +99,8 @@ export class SourcePoller {
       const problem = `${failure.code} ${failure.message.replaceAll(/\d+/g, "#")}`;
       if (problem !== this.#problem) this.#options.onEvent({ kind: "problem", error: failure });
       this.#problem = problem;
-      return failure.code === "server_unreachable" || failure.code === "server_error"
-        ? "faulty"
-        : "wrong";
+      if (failure instanceof RetryLaterError) this.#retryAfterMs = failure.retryAfterMs;
+      return pollEndOf(failure.code);
     } finally {
       this.#pollingSinceMs = null;
     }
