@@ -60,9 +60,9 @@ export class SourcePoller {
 
   /** Returns when the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { source, offers, random } = this.#options;
+    const { source, random } = this.#options;
     try {
-      const known = await offers.release(source, signal);
+      const known = await this.#remembered(signal);
       if (known) this.#take(known, "memory");
       while (!signal.aborted) {
         const end = await this.#poll(signal);
@@ -76,6 +76,20 @@ export class SourcePoller {
       }
     } catch (error) {
       if (!signal.aborted) throw error;
+    }
+  }
+
+  /** Null also where nothing can be read: the server is there to be asked. */
+  async #remembered(signal: AbortSignal): Promise<Release | null> {
+    const { source, offers } = this.#options;
+    try {
+      return await offers.release(source, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      const message = `What was offered last cannot be read, the server has to be asked: ` +
+        messageOf(error);
+      this.#tellProblem(new UotaError("internal", message, { cause: error }));
+      return null;
     }
   }
 
@@ -95,10 +109,7 @@ export class SourcePoller {
         : new UotaError("internal", `Polling failed: ${messageOf(error)}`, { cause: error });
       this.#failures++;
       this.#validators = undefined;
-      // How many bytes came, say, differs from poll to poll; what is wrong does not.
-      const problem = `${failure.code} ${failure.message.replaceAll(/\d+/g, "#")}`;
-      if (problem !== this.#problem) this.#options.onEvent({ kind: "problem", error: failure });
-      this.#problem = problem;
+      this.#tellProblem(failure);
       if (failure instanceof RetryLaterError) this.#retryAfterMs = failure.retryAfterMs;
       return pollEndOf(failure.code);
     } finally {
@@ -117,6 +128,13 @@ export class SourcePoller {
     if (release.sha256 !== this.#release?.sha256 || release.version !== this.#release.version) {
       this.#take(release, "server");
     }
+  }
+
+  #tellProblem(error: UotaError): void {
+    // How many bytes came, say, differs from poll to poll; what is wrong does not.
+    const problem = `${error.code} ${error.message.replaceAll(/\d+/g, "#")}`;
+    if (problem !== this.#problem) this.#options.onEvent({ kind: "problem", error });
+    this.#problem = problem;
   }
 
   #take(release: Release, from: "server" | "memory"): void {

@@ -19,21 +19,23 @@ export class ArchiveCache {
     this.#now = now;
   }
 
-  /** The archive with this hash, or null where it is not kept or not whole. */
+  /** The archive with this hash, or null where it is not kept, cannot be read or is not whole. */
   async get(sha256: string): Promise<Uint8Array<ArrayBuffer> | null> {
     const path = this.#path(sha256);
     let content: Uint8Array<ArrayBuffer>;
     try {
       content = new Uint8Array(await readFile(path));
     } catch (error) {
-      if (isMissing(error)) return null;
+      if (isFromSystem(error)) return null;
       throw error;
     }
+    // Nothing depends on these two: a damaged archive is replaced by the next whole one, and the
+    // time says only which archive may go first. A file of root's, say, allows neither.
     if (createHash("sha256").update(content).digest("hex") !== sha256) {
-      await rm(path, { force: true });
+      await rm(path, { force: true }).catch(unlessFromSystem);
       return null;
     }
-    await utimes(path, this.#now(), this.#now());
+    await utimes(path, this.#now(), this.#now()).catch(unlessFromSystem);
     return content;
   }
 
@@ -81,6 +83,11 @@ export class ArchiveCache {
   }
 }
 
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
+/** ENOENT, EACCES, EIO, …: of the disk, not of this program. */
+function isFromSystem(error: unknown): boolean {
+  return error instanceof Error && "code" in error && /^E[A-Z0-9]+$/.test(String(error.code));
+}
+
+function unlessFromSystem(error: unknown): void {
+  if (!isFromSystem(error)) throw error;
 }

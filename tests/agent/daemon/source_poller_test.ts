@@ -2,8 +2,8 @@
 import { type PollerEvent, SourcePoller } from "../../../agent/daemon/source_poller.ts";
 import { ArchiveCache, KnownOffers } from "../../../agent/release/mod.ts";
 import { assert, assertEquals } from "../../assert.ts";
-import { answerWith, type FaultyServer, startFaultyServer } from "../../server/faulty.ts";
-import { source } from "../release/sources.ts";
+import { answerWith, type FaultyServer, send, startFaultyServer } from "../../server/faulty.ts";
+import { publication, source } from "../release/sources.ts";
 
 interface Polling extends AsyncDisposable {
   readonly events: readonly PollerEvent[];
@@ -59,3 +59,42 @@ Deno.test("SourcePoller leaves a server alone for as long as it asks", async () 
     await Deno.remove(stateDir, { recursive: true });
   }
 });
+
+Deno.test("SourcePoller goes on without an offer or an archive that cannot be read", async () => {
+  const { latest, "fw.tar.gz": archive } = publication();
+  await using server = startFaultyServer(async (request, connection) => {
+    const body = request.includes("/latest") ? new TextEncoder().encode(latest) : archive;
+    await send(connection, `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n`);
+    await send(connection, body);
+    return "close";
+  });
+  const stateDir = await Deno.makeTempDir({ prefix: "uota-poller-" });
+  const released = async () => {
+    await using polling = poll(server, stateDir, 10);
+    const asked = server.requests.length;
+    // Further polls, which have nothing new to say.
+    await polling.until(() => server.requests.length >= asked + 6);
+    return polling.events.map((event) =>
+      event.kind === "release" ? `${event.release.version} from ${event.from}` : event.kind
+    );
+  };
+  try {
+    assertEquals(await released(), ["2.0.1 from server"]);
+    assertEquals(await released(), ["2.0.1 from memory"]);
+    await makeUnreadable(`${stateDir}/offers`);
+    assertEquals(await released(), ["problem", "2.0.1 from server", "recovered"]);
+    await makeUnreadable(`${stateDir}/archives`);
+    assertEquals(await released(), ["2.0.1 from server"]);
+    assertEquals(await released(), ["2.0.1 from memory"]);
+  } finally {
+    await Deno.remove(stateDir, { recursive: true });
+  }
+});
+
+/** Also for root, who may read any file: a link that leads to itself. */
+async function makeUnreadable(directory: string): Promise<void> {
+  const [name, ...others] = [...Deno.readDirSync(directory)].map(({ name }) => name);
+  assertEquals(others, []);
+  await Deno.remove(`${directory}/${name}`);
+  await Deno.symlink(`${name}`, `${directory}/${name}`);
+}
