@@ -6,7 +6,7 @@
  * The only product code that imports from tests/: the emulated board is the tests' one.
  */
 import { createHash } from "node:crypto";
-import { loadConfig } from "../config/mod.ts";
+import { loadConfig, resolveCredentials } from "../config/mod.ts";
 import { UotaError } from "../errors/mod.ts";
 import { startWasmBoard, type WasmBoard } from "../tests/boards/mod.ts";
 import type { Outcome } from "./board/outcome.ts";
@@ -62,7 +62,7 @@ export async function runDemo({ signal, tell, showUpdate }: DemoOptions): Promis
   tell("The update");
   const configFile = `${directory.path}/gateway.toml`;
   await Deno.writeTextFile(configFile, gatewayToml({ url: server.url, directory: directory.path }));
-  const config = await loadConfig(configFile);
+  const config = await resolveCredentials(await loadConfig(configFile), Deno.env);
   tell(`  $ uota update --board all --config ${configFile}`);
   tell("");
   const report = await showUpdate((show) =>

@@ -56,6 +56,7 @@ const EXIT_OF_ERROR: Readonly<Record<ErrorCode, ExitCode>> = {
   // The server, or who answers in its place, may be right again in a minute.
   server_unreachable: EXIT.serverUnreachable,
   server_error: EXIT.serverUnreachable,
+  request_refused: EXIT.serverUnreachable,
   not_found: EXIT.serverUnreachable,
   tls: EXIT.serverUnreachable,
 

@@ -1,5 +1,10 @@
 /** The gateway in this process. */
-import type { GatewayConfig } from "../config/mod.ts";
+import {
+  type Environment,
+  type GatewayConfig,
+  resolveCredentials,
+  type UnresolvedConfig,
+} from "../config/mod.ts";
 import type { RunOptions } from "./attempts.ts";
 import type { Outcome } from "./board/outcome.ts";
 import { selectBoards } from "./fleet/selection.ts";
@@ -11,22 +16,26 @@ import { type AttachedBoard, surveyBoards } from "./survey.ts";
 import { update, type UpdateReport, type UpdateRequest } from "./update.ts";
 
 export class LocalGateway implements Gateway {
-  readonly #config: GatewayConfig;
+  readonly #config: UnresolvedConfig;
+  readonly #env: Environment;
 
-  constructor(config: GatewayConfig) {
+  /** `env` is where credentials are looked for that the configuration names. */
+  constructor(config: UnresolvedConfig, env: Environment = Deno.env) {
     this.#config = config;
+    this.#env = env;
   }
 
-  update(request: UpdateRequest, options: RunOptions): Promise<UpdateReport> {
-    return update(this.#config, request, options);
+  /** @throws {UotaError} also `config_invalid` where a credential cannot be read */
+  async update(request: UpdateRequest, options: RunOptions): Promise<UpdateReport> {
+    return await update(await this.#configForServers(request), request, options);
   }
 
   rollback(request: RollbackRequest, options: RunOptions): Promise<readonly Outcome[]> {
-    return rollback(this.#config, request, options);
+    return rollback(this.#configWithoutHeaders(), request, options);
   }
 
   boards(options: RunOptions): Promise<readonly AttachedBoard[]> {
-    return surveyBoards(this.#config, options);
+    return surveyBoards(this.#configWithoutHeaders(), options);
   }
 
   // Not async by itself: the store answers at once, but failures are to come as rejections.
@@ -49,5 +58,17 @@ export class LocalGateway implements Gateway {
       group: groups.get(board.name) ?? null,
     }));
     return store.history(selectBoards(selectors, selectable));
+  }
+
+  /** A local archive asks no server. */
+  #configForServers({ archive }: UpdateRequest): Promise<GatewayConfig> | GatewayConfig {
+    return archive === null
+      ? resolveCredentials(this.#config, this.#env)
+      : this.#configWithoutHeaders();
+  }
+
+  /** For what asks no server, and so needs no credential. */
+  #configWithoutHeaders(): GatewayConfig {
+    return { ...this.#config, source: { ...this.#config.source, headers: {} } };
   }
 }

@@ -33,7 +33,7 @@ export class Memory implements Disposable {
 
 /** The memory that the runs of this process share, which stays open, or one of the run's own. */
 export function openMemory(
-  { gateway }: GatewayConfig,
+  { gateway }: Pick<GatewayConfig, "gateway">,
   options: {
     readonly shared?: { readonly memory: Memory } | undefined;
     readonly log?: ((line: string) => void) | undefined;

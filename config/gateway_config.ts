@@ -19,6 +19,17 @@ export interface SourceConfig {
   readonly require: "sha256" | "none";
 }
 
+/** A header's value that systemd hands over, and that is read when it is needed. */
+export interface CredentialHeader {
+  /** The name of the file in `$CREDENTIALS_DIRECTORY`. */
+  readonly credential: string;
+  /** What stands before the secret, such as `Bearer ` with its space. */
+  readonly prefix: string;
+}
+
+/** A header's value as the file has it: the value itself, or where to read it. */
+export type HeaderValue = string | CredentialHeader;
+
 /** What concerns the gateway itself. */
 export interface GatewaySection {
   /** Absolute path of the directory that holds the gateway's memory. */
@@ -93,4 +104,16 @@ export interface GatewayConfig {
   readonly defaults: BoardSettings;
   /** `[[board]]`, in the file's order. */
   readonly boards: readonly BoardEntry[];
+}
+
+/**
+ * The whole file with its credentials still to be read, by `resolveCredentials`. Enough for all that
+ * asks no server. Every {@linkcode GatewayConfig} is one.
+ */
+export interface UnresolvedConfig extends Omit<GatewayConfig, "source"> {
+  /** `[source]` */
+  readonly source: Omit<SourceConfig, "headers"> & {
+    /** May hold secrets: never print the values. */
+    readonly headers: Readonly<Record<string, HeaderValue>>;
+  };
 }

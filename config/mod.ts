@@ -4,29 +4,41 @@
  *
  * INVARIANTS
  * - What `loadConfig` returns needs no further check: every value is possible and agrees with the
- *   others.
+ *   others. Credentials are read later, by `resolveCredentials`, where they are needed.
  * - No key is ignored: unknown ones, and those whose function this version lacks, are errors.
  * - Messages name keys and never repeat values, which may be secrets.
  */
 import { parseDuration } from "./durations.ts";
+import type { Environment } from "./environment.ts";
 import { dirname, resolve } from "node:path";
 import { parse as parseToml, TomlError } from "smol-toml";
 import { messageOf, UotaError } from "../errors/mod.ts";
 import { consistencyProblems } from "./consistency.ts";
-import type { BoardEntry, BoardMatch, BoardSettings, GatewayConfig } from "./gateway_config.ts";
+import type {
+  BoardEntry,
+  BoardMatch,
+  BoardSettings,
+  HeaderValue,
+  UnresolvedConfig,
+} from "./gateway_config.ts";
 import { notBuiltProblems } from "./not_built.ts";
 import { formatPath, type Problem, problemsOf, valueAt } from "./problems.ts";
 import { type FileContent, fileSchema, type FileSettings } from "./schema.ts";
 import { boardPath } from "./values.ts";
 
+export { resolveCredentials } from "./credentials.ts";
 export { parseDuration } from "./durations.ts";
+export type { Environment } from "./environment.ts";
 export type {
   BoardEntry,
   BoardMatch,
   BoardSettings,
+  CredentialHeader,
   GatewayConfig,
   GatewaySection,
+  HeaderValue,
   SourceConfig,
+  UnresolvedConfig,
 } from "./gateway_config.ts";
 export { nearName } from "./near_name.ts";
 export { MAX_JOBS } from "./values.ts";
@@ -52,12 +64,6 @@ const DEFAULT_SETTINGS: BoardSettings = {
   watchdogMs: null,
 };
 
-/** The environment's variables; `Deno.env` is one. */
-export interface Environment {
-  /** The variable's value, or undefined. */
-  get(name: string): string | undefined;
-}
-
 /** Who loads the configuration: it decides where state is kept by default. */
 export interface LoadOptions {
   /** Where `$XDG_STATE_HOME` and `$HOME` are looked up. @default {Deno.env} */
@@ -76,7 +82,10 @@ export function configPath(flag: string | undefined, env: Environment): string {
  *
  * @throws {UotaError} `config_invalid`, with all that is wrong in the file, a line each.
  */
-export async function loadConfig(path: string, options: LoadOptions = {}): Promise<GatewayConfig> {
+export async function loadConfig(
+  path: string,
+  options: LoadOptions = {},
+): Promise<UnresolvedConfig> {
   const { env = Deno.env, uid = Deno.uid() } = options;
   const content = parseText(path, await readText(path));
   const directory = dirname(resolve(path));
@@ -158,7 +167,7 @@ interface Surroundings {
   readonly uid: number | null;
 }
 
-function complete(file: FileContent, around: Surroundings): GatewayConfig {
+function complete(file: FileContent, around: Surroundings): UnresolvedConfig {
   const { source, gateway = {} } = file;
   const defaults = withOverrides(DEFAULT_SETTINGS, file.defaults ?? {});
   return {
@@ -167,7 +176,7 @@ function complete(file: FileContent, around: Surroundings): GatewayConfig {
       pollIntervalMs: parseDuration(source.poll_interval ?? DEFAULT_POLL_INTERVAL) ?? 0,
       pubkeyHash: source.pubkey_hash ?? "",
       caFile: source.ca_file ? resolve(around.directory, source.ca_file) : "",
-      headers: source.headers ?? {},
+      headers: headersOf(source.headers ?? {}),
       require: source.require === "none" ? "none" : "sha256",
     },
     gateway: {
@@ -198,6 +207,19 @@ function withOverrides(base: BoardSettings, overrides: FileSettings): BoardSetti
     ready: overrides.ready ?? base.ready,
     watchdogMs: overrides.watchdog === "" ? null : durationOr(overrides.watchdog, base.watchdogMs),
   };
+}
+
+function headersOf(
+  headers: NonNullable<FileContent["source"]["headers"]>,
+): Readonly<Record<string, HeaderValue>> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [
+      name,
+      typeof value === "string"
+        ? value
+        : { credential: value.credential, prefix: value.prefix ?? "" },
+    ]),
+  );
 }
 
 /** The schema has seen to it that a duration is one. */

@@ -24,11 +24,28 @@ export function problemsOf(issue: z.core.$ZodIssue, content: unknown): readonly 
       }));
     case "invalid_type":
       return [wrongType(issue.path, issue.expected, valueAt(content, issue.path))];
+    case "invalid_union":
+      return wrongForm(issue, content);
     case "invalid_value":
       return [{ path: issue.path, message: wrongChoice(issue, valueAt(content, issue.path)) }];
     default:
       return [{ path: issue.path, message: issue.message }];
   }
+}
+
+/** The complaints of the form that was meant, or else that the value has none of them. */
+function wrongForm(issue: z.core.$ZodIssueInvalidUnion, content: unknown): readonly Problem[] {
+  const isOther = ({ code, path }: z.core.$ZodIssue) =>
+    code === "invalid_type" && path.length === 0;
+  const meant = issue.errors.find((form) => !form.some(isOther));
+  if (meant !== undefined) {
+    return meant.flatMap((each) =>
+      problemsOf({ ...each, path: [...issue.path, ...each.path] }, content)
+    );
+  }
+  const value = typeName(valueAt(content, issue.path));
+  const forms = 'a string in quotes or a table as { credential = "token" }';
+  return [{ path: issue.path, message: `must be ${forms}, not ${value}` }];
 }
 
 /** `board[2].match.uid`; a name that is no bare key stands in quotes. */
@@ -54,6 +71,7 @@ function unknownKey(key: string, section: string): string {
 
 function header(section: string): string {
   if (section === "board") return "[[board]]";
+  if (section === "source.headers") return "a header's table in source.headers";
   return section === "board.match" ? "a board's match" : `[${section}]`;
 }
 
@@ -113,7 +131,10 @@ function quote(text: string): string {
 }
 
 function sectionOf(path: Path): string {
-  return path.filter((part) => typeof part === "string").join(".");
+  const names = path.filter((part) => typeof part === "string");
+  // What comes after that is a header's name.
+  if (names[0] === "source" && names[1] === "headers") return "source.headers";
+  return names.join(".");
 }
 
 /** What stands at a path of nested tables and lists; undefined where nothing does. */

@@ -42,12 +42,20 @@ const settings = {
   watchdog: optionalText(values.watchdogProblem),
 };
 
+/** A header whose value systemd hands over. */
+const credentialHeader = z.strictObject({
+  credential: text(values.credentialProblem),
+  prefix: text(values.headerValueProblem).optional(),
+});
+
+const headerValue = z.union([text(values.headerValueProblem), credentialHeader]);
+
 const source = z.strictObject({
   url: text(values.urlProblem),
   poll_interval: text(values.pollIntervalProblem).optional(),
   pubkey_hash: text(values.pubkeyHashProblem).optional(),
   ca_file: text().optional(),
-  headers: z.record(z.string(), text(values.headerValueProblem)).superRefine((headers, context) => {
+  headers: z.record(z.string(), headerValue).superRefine((headers, context) => {
     for (const name of Object.keys(headers)) {
       const problem = values.headerNameProblem(name);
       if (problem !== null) {
@@ -106,6 +114,7 @@ export type FileSettings = z.output<typeof defaults>;
 export const KEYS_BY_SECTION: ReadonlyMap<string, readonly string[]> = new Map([
   ["", Object.keys(fileSchema.shape)],
   ["source", Object.keys(source.shape)],
+  ["source.headers", Object.keys(credentialHeader.shape)],
   ["gateway", Object.keys(gateway.shape)],
   ["defaults", Object.keys(defaults.shape)],
   ["board", Object.keys(board.shape)],

@@ -56,6 +56,13 @@ export function headerValueProblem(value: string): string | null {
   return /^[\x20-\xff\t]*$/.test(value) ? null : "must not hold characters beyond Latin-1";
 }
 
+/** systemd.exec(5): a credential's name is a file's name in ASCII; a colon ends it in the unit. */
+export function credentialProblem(name: string): string | null {
+  return /^[!-~]{1,255}$/.test(name) && !/[/:]/.test(name) && name !== "." && name !== ".."
+    ? null
+    : "must be a credential's name, as in LoadCredential=NAME:PATH, without slashes, colons or spaces";
+}
+
 export function baudProblem(baud: number): string | null {
   return integerProblem(baud, MIN_BAUD, MAX_BAUD);
 }

@@ -33,6 +33,7 @@ export const ERROR_CODES = [
   // the server and the release
   "server_unreachable",
   "server_error",
+  "request_refused",
   "not_found",
   "too_large",
   "tls",

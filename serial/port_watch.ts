@@ -5,8 +5,10 @@
  * INVARIANTS
  * - A change between two calls of {@linkcode PortWatch.changed} is not lost: the kernel queues it.
  * - A directory that does not exist yet (/dev/serial/by-id without any adapter) is watched as soon
- *   as it does: until then the nearest one above it is.
+ *   as it does: until then the nearest one above it is. Likewise for directories that a glob's
+ *   wildcards mean, such as by-id and by-path for `by-*`.
  */
+import { globSync } from "node:fs";
 import { dirname } from "node:path";
 import {
   addInotifyWatch,
@@ -31,12 +33,13 @@ const BUFFER_BYTES = 16 * 1024;
 /** Watches for ports that come and go. Dispose of it to end that. */
 export class PortWatch implements AsyncDisposable {
   readonly #fd = createInotify();
+  /** Globs of the directories in which ports may come, those above them first. */
   readonly #directories: readonly string[];
   readonly #buffer = new Uint8Array(BUFFER_BYTES);
 
   /** Watches from now on; `globs` are as `findPorts` takes them. */
   constructor(globs: readonly string[]) {
-    this.#directories = [...new Set(globs.map(fixedDirectory))];
+    this.#directories = [...new Set(globs.flatMap(directoriesOf))];
     this.#watch();
   }
 
@@ -58,12 +61,27 @@ export class PortWatch implements AsyncDisposable {
     await closeFd(this.#fd);
   }
 
-  /** To watch a directory anew that is watched already changes nothing. */
+  /**
+   * Again and again until nothing is new: a directory that is made after it was looked for and before
+   * the one above it is watched would be missed. To watch one anew that is watched already changes
+   * nothing.
+   */
   #watch(): void {
-    for (const directory of this.#directories) {
-      let at = directory;
-      while (!this.#tryWatch(at) && at !== dirname(at)) at = dirname(at);
-    }
+    const watched = new Set<string>();
+    let before: number;
+    do {
+      before = watched.size;
+      for (const pattern of this.#directories) {
+        const matches = WILDCARD.test(pattern) ? globSync(pattern) : [pattern];
+        for (const directory of matches) watched.add(this.#watchNearest(directory));
+      }
+    } while (watched.size > before);
+  }
+
+  #watchNearest(directory: string): string {
+    let at = directory;
+    while (!this.#tryWatch(at) && at !== dirname(at)) at = dirname(at);
+    return at;
   }
 
   #tryWatch(directory: string): boolean {
@@ -79,8 +97,27 @@ export class PortWatch implements AsyncDisposable {
   }
 }
 
-/** The directory in which a glob looks, as far as it has no wildcard. */
-function fixedDirectory(glob: string): string {
-  const fixed = /^[^*?[\]{}]*/.exec(glob)?.[0] ?? "/";
-  return fixed.slice(0, fixed.lastIndexOf("/")) || "/";
+const WILDCARD = /[*?[\](]/;
+
+/** The directories in which a glob looks: the fixed one, and a glob for each below that it may mean. */
+function directoriesOf(glob: string): readonly string[] {
+  return withoutBraces(glob).flatMap((each) => {
+    const parts = each.split("/").slice(0, -1);
+    const wild = parts.findIndex((part) => WILDCARD.test(part));
+    const fixed = wild === -1 ? parts.length : wild;
+    return Array.from(
+      { length: parts.length - fixed + 1 },
+      (_, more) => parts.slice(0, fixed + more).join("/") || "/",
+    );
+  });
+}
+
+/** A glob for each choice of its braces, which may hold slashes; a range becomes a wildcard. */
+function withoutBraces(glob: string): readonly string[] {
+  const braces = /\{([^{}]*)\}/.exec(glob);
+  if (braces === null) return [glob];
+  const [whole, inside = ""] = braces;
+  const choices = inside.includes(",") ? inside.split(",") : ["*"];
+  const rest = glob.slice(braces.index + whole.length);
+  return choices.flatMap((choice) => withoutBraces(glob.slice(0, braces.index) + choice + rest));
 }

@@ -1,5 +1,10 @@
 /** What every command gets from `main.ts`, and what it may not get for itself. */
-import { configPath, type Environment, type GatewayConfig, loadConfig } from "../../config/mod.ts";
+import {
+  configPath,
+  type Environment,
+  loadConfig,
+  type UnresolvedConfig,
+} from "../../config/mod.ts";
 import { connectControl } from "../daemon/control_client.ts";
 import type { ExitCode } from "../exit_code.ts";
 import type { Gateway } from "../gateway.ts";
@@ -56,7 +61,7 @@ export class CommandContext {
   }
 
   /** @throws {UotaError} `config_invalid` */
-  loadConfig(): Promise<GatewayConfig> {
+  loadConfig(): Promise<UnresolvedConfig> {
     return loadConfig(this.configPath, { env: this.env });
   }
 
@@ -71,7 +76,7 @@ export class CommandContext {
     const daemon = controlSocket === null
       ? null
       : await connectControl(controlSocket, { signal: this.signal });
-    return daemon ?? new LocalGateway(config);
+    return daemon ?? new LocalGateway(config, this.env);
   }
 
   /** Says something on stderr that is no result. */

@@ -1,4 +1,5 @@
 /** `uota daemon`: the long-running agent, as systemd starts it. Ends with 0 on SIGTERM. */
+import { resolveCredentials } from "../../config/mod.ts";
 import { serveControl } from "../daemon/control_server.ts";
 import { Daemon } from "../daemon/daemon.ts";
 import { ServiceManager } from "../daemon/systemd.ts";
@@ -6,12 +7,12 @@ import { EXIT, type ExitCode } from "../exit_code.ts";
 import type { CommandContext } from "./context.ts";
 
 export async function runDaemon(context: CommandContext): Promise<ExitCode> {
-  const config = await context.loadConfig();
+  const loadConfig = async () => resolveCredentials(await context.loadConfig(), context.env);
+  const config = await loadConfig();
   using events = context.openEventLog();
   using manager = ServiceManager.connect(context.env);
   const daemon = new Daemon({
-    ...{ config, events, manager, signal: context.signal, random: Math.random },
-    loadConfig: () => context.loadConfig(),
+    ...{ config, loadConfig, events, manager, signal: context.signal, random: Math.random },
     serve: (gateway, { memory, signal }) => {
       const { controlSocket: path } = config.gateway;
       if (path === null) return Promise.resolve(new AsyncDisposableStack());

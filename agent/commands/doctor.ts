@@ -19,6 +19,7 @@ export async function runDoctor(context: CommandContext): Promise<ExitCode> {
       ? config.config.gateway.controlSocket
       : DEFAULT_CONTROL_SOCKET,
     now: new Date(),
+    env: context.env,
   });
   context.print({
     json: () => checksJson(checks),

@@ -5,11 +5,11 @@
  * INVARIANTS
  * - No board is touched, nothing is made or changed, not even the state directory.
  */
-import type { GatewayConfig } from "../../config/mod.ts";
+import type { UnresolvedConfig } from "../../config/mod.ts";
 import { storedBoardNames } from "../fleet/store_names.ts";
 
 /** Each once, in the order in which a person would look for them. */
-export function selectorsOf(config: GatewayConfig): readonly string[] {
+export function selectorsOf(config: UnresolvedConfig): readonly string[] {
   const groups = config.boards.flatMap(({ group }) => group === null ? [] : [`group:${group}`]);
   return [
     ...new Set([

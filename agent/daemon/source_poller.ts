@@ -15,9 +15,10 @@ import {
   obtainRelease,
   pollNotice,
   type Release,
+  RetryLaterError,
   type Validators,
 } from "../release/mod.ts";
-import { pollDelayMs, type PollEnd } from "./poll_delay.ts";
+import { pollDelayMs, type PollEnd, pollEndOf } from "./poll_delay.ts";
 
 export type PollerEvent =
   | { readonly kind: "release"; readonly release: Release; readonly from: "server" | "memory" }
@@ -40,6 +41,7 @@ export class SourcePoller {
   #validators: Validators | undefined;
   #problem: string | null = null;
   #failures = 0;
+  #retryAfterMs: number | null = null;
   #pollingSinceMs: number | null = null;
 
   constructor(options: PollerOptions) {
@@ -58,22 +60,42 @@ export class SourcePoller {
 
   /** Returns when the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { source, offers, random } = this.#options;
+    const { source, random } = this.#options;
     try {
-      const known = await offers.release(source, signal);
+      const known = await this.#remembered(signal);
       if (known) this.#take(known, "memory");
       while (!signal.aborted) {
         const end = await this.#poll(signal);
-        const options = { intervalMs: source.pollIntervalMs, failures: this.#failures };
-        await pause(pollDelayMs(end, { ...options, random: random() }), signal);
+        const delayMs = pollDelayMs(end, {
+          intervalMs: source.pollIntervalMs,
+          failures: this.#failures,
+          retryAfterMs: this.#retryAfterMs,
+          random: random(),
+        });
+        await pause(delayMs, signal);
       }
     } catch (error) {
       if (!signal.aborted) throw error;
     }
   }
 
+  /** Null also where nothing can be read: the server is there to be asked. */
+  async #remembered(signal: AbortSignal): Promise<Release | null> {
+    const { source, offers } = this.#options;
+    try {
+      return await offers.release(source, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      const message = `What was offered last cannot be read, the server has to be asked: ` +
+        messageOf(error);
+      this.#tellProblem(new UotaError("internal", message, { cause: error }));
+      return null;
+    }
+  }
+
   async #poll(signal: AbortSignal): Promise<PollEnd> {
     this.#pollingSinceMs = performance.now();
+    this.#retryAfterMs = null;
     try {
       await this.#ask(signal);
       this.#failures = 0;
@@ -87,13 +109,9 @@ export class SourcePoller {
         : new UotaError("internal", `Polling failed: ${messageOf(error)}`, { cause: error });
       this.#failures++;
       this.#validators = undefined;
-      // How many bytes came, say, differs from poll to poll; what is wrong does not.
-      const problem = `${failure.code} ${failure.message.replaceAll(/\d+/g, "#")}`;
-      if (problem !== this.#problem) this.#options.onEvent({ kind: "problem", error: failure });
-      this.#problem = problem;
-      return failure.code === "server_unreachable" || failure.code === "server_error"
-        ? "faulty"
-        : "wrong";
+      this.#tellProblem(failure);
+      if (failure instanceof RetryLaterError) this.#retryAfterMs = failure.retryAfterMs;
+      return pollEndOf(failure.code);
     } finally {
       this.#pollingSinceMs = null;
     }
@@ -110,6 +128,13 @@ export class SourcePoller {
     if (release.sha256 !== this.#release?.sha256 || release.version !== this.#release.version) {
       this.#take(release, "server");
     }
+  }
+
+  #tellProblem(error: UotaError): void {
+    // How many bytes came, say, differs from poll to poll; what is wrong does not.
+    const problem = `${error.code} ${error.message.replaceAll(/\d+/g, "#")}`;
+    if (problem !== this.#problem) this.#options.onEvent({ kind: "problem", error });
+    this.#problem = problem;
   }
 
   #take(release: Release, from: "server" | "memory"): void {

@@ -1,5 +1,5 @@
 /** Is the configuration there, valid, readable for the daemon, and closed to others? */
-import type { GatewayConfig } from "../../config/mod.ts";
+import type { UnresolvedConfig } from "../../config/mod.ts";
 import type { UotaError } from "../../errors/mod.ts";
 import { MAY, mayUse, octal } from "./accounts.ts";
 import { type Check, ok, problem, shellWord, warning } from "./check.ts";
@@ -7,7 +7,7 @@ import type { System } from "./system.ts";
 
 /** What came of reading the configuration. */
 export type ConfigResult =
-  | { readonly path: string; readonly config: GatewayConfig }
+  | { readonly path: string; readonly config: UnresolvedConfig }
   | { readonly path: string; readonly error: UotaError };
 
 const EXAMPLE = new URL("../../config/gateway.toml", import.meta.url).pathname;
@@ -25,7 +25,9 @@ export async function checkConfig(result: ConfigResult, system: System): Promise
       `sudo chgrp ${account.name} ${path} && sudo chmod 640 ${path}`,
     );
   }
-  if (Object.keys(result.config.source.headers).length > 0 && ((mode ?? 0) & MAY.read) !== 0) {
+  const holdsHeaders = Object.values(result.config.source.headers)
+    .some((value) => typeof value === "string");
+  if (holdsHeaders && ((mode ?? 0) & MAY.read) !== 0) {
     const group = await system.groupName(gid ?? 0);
     return warning(
       "config",

@@ -1,9 +1,16 @@
 /** Does the server answer, is it the right one, and does it offer a release? */
-import type { GatewayConfig, SourceConfig } from "../../config/mod.ts";
+import {
+  type Environment,
+  type GatewayConfig,
+  resolveCredentials,
+  type SourceConfig,
+  type UnresolvedConfig,
+} from "../../config/mod.ts";
 import { type ErrorCode, UotaError } from "../../errors/mod.ts";
 import { fetchNotice } from "../release/mod.ts";
 import { withoutUrlSecrets } from "../report/url_secrets.ts";
-import { type Check, ok, problem, shellWord } from "./check.ts";
+import { type Check, ok, problem, shellWord, warning } from "./check.ts";
+import { UNIT } from "./system.ts";
 
 /** A person waits for the answer. */
 const TIMEOUTS = { connectMs: 10_000, idleMs: 10_000, totalMs: 20_000 };
@@ -11,18 +18,39 @@ const TIMEOUTS = { connectMs: 10_000, idleMs: 10_000, totalMs: 20_000 };
 export interface ServerOptions {
   readonly signal: AbortSignal;
   readonly configPath: string;
+  /** Where credentials are looked for. */
+  readonly env: Environment;
 }
 
 /** One check a distinct source. */
 export async function checkServers(
-  config: GatewayConfig,
+  config: UnresolvedConfig,
   options: ServerOptions,
 ): Promise<readonly Check[]> {
-  const { source } = config;
+  let resolved: GatewayConfig;
+  try {
+    resolved = await resolveCredentials(config, options.env);
+  } catch (error) {
+    if (!(error instanceof UotaError)) throw error;
+    return [withoutCredentials(error, options)];
+  }
+  const { source } = resolved;
   const others = new Set(config.boards.flatMap(({ url }) => url === null ? [] : [url]));
   others.delete(source.url);
   const sources = [source, ...[...others].map((url) => sourceAt(url, source))];
   return await Promise.all(sources.map((each) => checkServer(each, options)));
+}
+
+/** The daemon has credentials that a person at a shell has not, which is no fault. */
+function withoutCredentials({ message }: UotaError, { env }: ServerOptions): Check {
+  if (env.get("CREDENTIALS_DIRECTORY")) {
+    return problem("server", `Not checked: ${message}`, `sudo systemctl edit ${UNIT}`);
+  }
+  return warning(
+    "server",
+    `Not checked: ${message}`,
+    `sudo env CREDENTIALS_DIRECTORY=/run/credentials/${UNIT} uota doctor`,
+  );
 }
 
 /** Headers may hold secrets, so they stay with their origin. */

@@ -1,5 +1,5 @@
 /** All checks, in the order in which one is worth mending before the next. */
-import { DEFAULT_PORTS } from "../../config/mod.ts";
+import { DEFAULT_PORTS, type Environment } from "../../config/mod.ts";
 import { findPorts } from "../../serial/mod.ts";
 import { type Check, warning } from "./check.ts";
 import { checkClock } from "./check_clock.ts";
@@ -17,11 +17,12 @@ export interface ExamineOptions {
   readonly config: ConfigResult;
   readonly controlSocket: string | null;
   readonly now: Date;
+  readonly env: Environment;
 }
 
 /** A wrong configuration leaves out only what nobody can know without it. */
 export async function examine(options: ExamineOptions): Promise<readonly Check[]> {
-  const { system, config, controlSocket, now } = options;
+  const { system, config, controlSocket, now, env } = options;
   const valid = "config" in config ? config.config : null;
   const unknown = (check: string) => [
     warning(check, "Not checked: the configuration says where, and is wrong", "uota doctor"),
@@ -36,7 +37,7 @@ export async function examine(options: ExamineOptions): Promise<readonly Check[]
     checkClock(system, now),
     valid === null
       ? unknown("server")
-      : checkServers(valid, { signal: system.signal, configPath: config.path }),
+      : checkServers(valid, { env, signal: system.signal, configPath: config.path }),
     valid === null ? unknown("state") : checkState(valid.gateway.stateDir, system),
     checkDaemon(system, { controlSocket }),
   ]);

@@ -21,6 +21,7 @@ import { openConnection, readAuthorities } from "./connection.ts";
 import { Deadline } from "./deadline.ts";
 import { parsePin } from "./pin.ts";
 import { quote } from "./quote.ts";
+import { retryAfterMs, RetryLaterError } from "./retry_later.ts";
 import { baseUrl, type SourceOptions, urlAt } from "./source.ts";
 
 /** What a server says of a file's state, to be sent back when it is asked for again. */
@@ -56,8 +57,9 @@ const REDIRECTS = [301, 302, 303, 307, 308];
 /**
  * Downloads `name` from below the source's base URL.
  *
- * @throws {UotaError} `server_unreachable`, `server_error`, `not_found`, `too_large`, `tls`,
- * `pin_mismatch`, `config_invalid`, `cancelled`.
+ * @throws {UotaError} `server_unreachable`, `server_error`, `request_refused`, `not_found`,
+ * `too_large`, `tls`, `pin_mismatch`, `config_invalid`, `cancelled`.
+ * @throws {RetryLaterError} `server_error`, where the server says when to ask again
  */
 export async function download(
   source: SourceOptions,
@@ -175,13 +177,18 @@ interface AnswerOptions extends DownloadOptions {
 async function answer(response: IncomingMessage, options: AnswerOptions): Promise<Download> {
   const { url, validators } = options;
   if (response.statusCode === 304 && validators !== undefined) return { status: "not_modified" };
-  if (response.statusCode !== 200) throw statusError(response.statusCode ?? 0, url);
+  if (response.statusCode !== 200) throw statusError(response, url);
   const { body, sha256 } = await readBody(response, options);
   const { etag = null, "last-modified": lastModified = null } = response.headers;
   return { status: "fetched", body, sha256, validators: { etag, lastModified } };
 }
 
-function statusError(status: number, url: URL): UotaError {
+/** Of the 4xx these pass by themselves, as a 5xx does: Request Timeout, Too Early, Too Many Requests. */
+const PASSING = [408, 425, 429];
+/** Only with these Retry-After says when the server will answer (RFC 9110, 15.6.4; RFC 6585, 4). */
+const RETRY_LATER = [429, 503];
+
+function statusError({ statusCode: status = 0, headers }: IncomingMessage, url: URL): UotaError {
   if (status === 404 || status === 410) {
     return new UotaError(
       "not_found",
@@ -191,15 +198,23 @@ function statusError(status: number, url: URL): UotaError {
   }
   if (status === 401 || status === 403) {
     return new UotaError(
-      "server_error",
+      "request_refused",
       `The server denies access to ${shown(url)} (status ${status}); check the source's headers`,
     );
   }
-  return new UotaError(
-    "server_error",
-    `The server answered ${shown(url)} with status ${status}` +
-      (status >= 500 || status === 429 ? "; try again later" : ""),
-  );
+  const answered = `The server answered ${shown(url)} with status ${status}`;
+  const passes = status >= 500 || PASSING.includes(status);
+  if (status >= 400 && !passes) {
+    return new UotaError(
+      "request_refused",
+      `${answered}; check the source's url and headers, or what the server logs of it`,
+    );
+  }
+  const waitMs = RETRY_LATER.includes(status) ? retryAfterMs(headers, new Date()) : null;
+  const message = answered + (passes ? "; try again later" : "");
+  return waitMs === null
+    ? new UotaError("server_error", message)
+    : new RetryLaterError(message, waitMs);
 }
 
 async function readBody(

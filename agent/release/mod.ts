@@ -24,6 +24,7 @@ export {
   RESERVED_DIRECTORY,
 } from "./paths.ts";
 export { parsePin, type Pin } from "./pin.ts";
+export { RetryLaterError } from "./retry_later.ts";
 export { ArchiveCache } from "./cache.ts";
 export { KnownOffers } from "./known_offers.ts";
 export { baseUrl, type Limits, type SourceOptions, type Timeouts } from "./source.ts";

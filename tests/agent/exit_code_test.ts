@@ -43,6 +43,7 @@ const ERRORS: readonly (readonly [ErrorCode, number])[] = [
   ["notice_invalid", 77],
   ["server_unreachable", 69],
   ["not_found", 69],
+  ["request_refused", 69],
   ["port_missing", 75],
   ["daemon_denied", 75],
   ["daemon_gone", 75],

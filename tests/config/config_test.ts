@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "../assert.ts";
-import { configPath, type GatewayConfig, loadConfig } from "../../config/mod.ts";
+import { configPath, loadConfig, type UnresolvedConfig } from "../../config/mod.ts";
 import { UotaError } from "../../errors/mod.ts";
 
 const URL_LINE = `url = "https://example.com/downloads/"\n`;
@@ -25,7 +25,7 @@ async function withFile<Result>(
   }
 }
 
-function load(text: string): Promise<GatewayConfig> {
+function load(text: string): Promise<UnresolvedConfig> {
   return withFile(text, (path) => loadConfig(path, ROOT));
 }
 
@@ -292,7 +292,28 @@ const FAULTS: readonly (readonly [string, string])[] = [
     "source.headers.A: must not hold characters beyond Latin-1",
   ],
   [`${MINIMAL}headers = { "a b" = "c" }\n`, `source.headers."a b": is not a header name`],
-  [`${MINIMAL}headers = { A = 1 }\n`, "source.headers.A: must be a string in quotes, not a number"],
+  [
+    `${MINIMAL}headers = { A = 1 }\n`,
+    'source.headers.A: must be a string in quotes or a table as { credential = "token" }, not a number',
+  ],
+  [`${MINIMAL}headers = { A = {} }\n`, "source.headers.A.credential: missing"],
+  [
+    `${MINIMAL}headers = { A = { credential = 1 } }\n`,
+    "source.headers.A.credential: must be a string in quotes, not a number",
+  ],
+  [
+    `${MINIMAL}headers = { A = { credential = "token", prefx = "Bearer " } }\n`,
+    "source.headers.A.prefx: unknown key, did you mean prefix?",
+  ],
+  ...["../token", "a/b", "..", "a b", "a:b", ""].map((name): readonly [string, string] => [
+    `${MINIMAL}headers = { A = { credential = "${name}" } }\n`,
+    "source.headers.A.credential: must be a credential's name, as in LoadCredential=NAME:PATH, " +
+    "without slashes, colons or spaces",
+  ]),
+  [
+    `${MINIMAL}headers = { A = { credential = "token", prefix = "a\\nb" } }\n`,
+    "source.headers.A.prefix: must not hold line breaks or control characters",
+  ],
   [
     `${MINIMAL}require = "sah256"\n`,
     `source.require: must be one of "sha256", "signature", "none", did you mean "sha256"?`,

@@ -3,7 +3,7 @@
  * configuration and the gateway's state, an emulated board, and the agent as a function or as a
  * process of its own.
  */
-import { type GatewayConfig, loadConfig } from "../../config/mod.ts";
+import { type GatewayConfig, loadConfig, resolveCredentials } from "../../config/mod.ts";
 import type { Outcome } from "../../agent/board/outcome.ts";
 import { type ProgressEvent, update } from "../../agent/update.ts";
 import { type FileSystemKind, startWasmBoard, type WasmBoard } from "../boards/mod.ts";
@@ -62,7 +62,7 @@ export class Rig implements AsyncDisposable {
       const link = `${directory}/ttyBOARD`;
       const configFile = configFileIn(directory);
       await Deno.writeTextFile(configFile, gatewayToml({ url, release, directory, link }));
-      const config = await loadConfig(configFile);
+      const config = await resolveCredentials(await loadConfig(configFile), Deno.env);
       const board = await startWasmBoard({ files: oldTree(), link, fileSystem, usbDelayMs: 10 });
       return new Rig(directory, board, config);
     } catch (error) {

@@ -3,7 +3,7 @@
  * with it, as the program that users start and, where a process a run would cost too much, as the
  * function behind it.
  */
-import { type GatewayConfig, loadConfig } from "../../config/mod.ts";
+import { type GatewayConfig, loadConfig, resolveCredentials } from "../../config/mod.ts";
 import type { Outcome } from "../../agent/board/outcome.ts";
 import {
   type RunOptions,
@@ -60,7 +60,7 @@ export async function makeGateway(options: GatewayOptions): Promise<Gateway> {
   const directory = await Deno.makeTempDir({ prefix: "uota-gateway-" });
   const configFile = `${directory}/gateway.toml`;
   await Deno.writeTextFile(configFile, gatewayToml(options, directory));
-  const config = await loadConfig(configFile);
+  const config = await resolveCredentials(await loadConfig(configFile), Deno.env);
   const command = (args: readonly string[]) =>
     new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", MAIN, "--config", configFile, ...args],

@@ -6,12 +6,14 @@ import { makeGateway } from "../../update/gateway.ts";
 import { testNeeding } from "../../update/needs.ts";
 
 const { signal } = new AbortController();
+const NO_ENVIRONMENT = { get: () => undefined };
 
 async function checkServer(url: string, source = "") {
   await using gateway = await makeGateway({ url, ports: ["/nonexistent/tty*"], source });
   const [check, ...more] = await checkServers(gateway.config, {
     signal,
     configPath: "/etc/g.toml",
+    env: NO_ENVIRONMENT,
   });
   assertEquals(more, []);
   return { state: check?.state, message: check?.message ?? "", mend: check?.mend };
@@ -67,7 +69,11 @@ await testNeeding(["nginx"], "checkServers() asks every source of the boards, on
     ports: ["/nonexistent/tty*"],
     boards: entry("e1") + entry("e2"),
   });
-  const checks = await checkServers(gateway.config, { signal, configPath: gateway.configFile });
+  const checks = await checkServers(gateway.config, {
+    signal,
+    configPath: gateway.configFile,
+    env: NO_ENVIRONMENT,
+  });
   assertEquals(checks.map(({ message }) => message), [
     `${nginx.url} offers 1.0.0 (a.tar.gz)`,
     `${nginx.url}b/ offers 2.0.0 (b.tar.gz)`,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { download } from "../../../agent/release/download.ts";
+import { retryAfterMs, RetryLaterError } from "../../../agent/release/retry_later.ts";
 import { urlAt } from "../../../agent/release/source.ts";
 import { answerWith, send, startFaultyServer } from "../../server/faulty.ts";
 import { startNginx } from "../../server/nginx.ts";
@@ -113,7 +114,7 @@ await testWithNginx(
 
 await testWithNginx("download() reports each status for what it is", async () => {
   await using server = await startNginx({
-    directives: [204, 206, 304, 400, 401, 403, 410, 429, 500, 503]
+    directives: [204, 206, 304, 400, 401, 403, 410, 429, 451, 500, 503]
       .map((status) => `location = /${status} { return ${status}; }`).join("\n"),
   });
   for (
@@ -122,20 +123,57 @@ await testWithNginx("download() reports each status for what it is", async () =>
       ["410", "not_found", /status 410/],
       [
         "401",
-        "server_error",
+        "request_refused",
         /denies access to .*\/401 \(status 401\); check the source's headers/,
       ],
-      ["403", "server_error", /denies access .*403/],
+      ["403", "request_refused", /denies access .*403/],
       ["500", "server_error", /with status 500; try again later/],
       ["503", "server_error", /with status 503; try again later/],
       ["429", "server_error", /with status 429; try again later/],
-      ["400", "server_error", /with status 400$/],
+      ["400", "request_refused", /with status 400; check the source's url and headers/],
+      ["451", "request_refused", /with status 451; check/],
       ["204", "server_error", /with status 204$/],
       ["206", "server_error", /with status 206$/],
       ["304", "server_error", /with status 304$/],
     ] as const
   ) {
     await assertRefused(() => download(source(server.url), name, OPTIONS), code, message);
+  }
+});
+
+for (
+  const [status, retryAfter, waitMs] of [
+    [503, "120", 120_000],
+    [429, "0", 0],
+    [503, "Thu, 01 Jan 1970 00:01:30 GMT", 30_000],
+    [429, "soon", null],
+    [429, null, null],
+    [500, "120", null],
+    [408, null, null],
+  ] as const
+) {
+  Deno.test(`download() with status ${status} and Retry-After: ${retryAfter}`, async () => {
+    await using server = startFaultyServer(
+      answerWith(
+        `HTTP/1.1 ${status} Status\r\nContent-Length: 0\r\n` +
+          // A clock that is wrong is no reason to wait for decades.
+          "Date: Thu, 01 Jan 1970 00:01:00 GMT\r\n" +
+          `${retryAfter === null ? "" : `Retry-After: ${retryAfter}\r\n`}\r\n`,
+      ),
+    );
+    const error = await download(source(server.url), "x", OPTIONS).catch((error) => error);
+    assert.equal(error.code, "server_error");
+    assert.equal(error instanceof RetryLaterError ? error.retryAfterMs : null, waitMs);
+  });
+}
+
+Deno.test("retryAfterMs() counts from now where a server does not say its time", () => {
+  const now = new Date("2026-01-01T00:00:00Z");
+  const until = (value: string) => retryAfterMs({ "retry-after": value }, now);
+  assert.equal(until("Thu, 01 Jan 2026 00:00:10 GMT"), 10_000);
+  assert.equal(until("Wed, 31 Dec 2025 23:59:59 GMT"), 0);
+  for (const odd of ["-1", "1.5", "2026-01-01", "1 hour", "Thu, 99 Foo 2026 00:00:10 GMT", ""]) {
+    assert.equal(until(odd), null, odd);
   }
 });
 
