@@ -5,7 +5,7 @@
  * INVARIANTS
  * - A change of the flash is applied here in the order in which the program made it, and none comes
  *   after {@linkcode BoardRun.end} has returned.
- * - The link names a port that exists, or is not there.
+ * - The link names a port that exists and is this board's, or is not there.
  */
 
 import { closeFdNow, createEventFd, writeFd } from "../../serial/libc.ts";
@@ -159,11 +159,12 @@ export class BoardRun {
   async #heardUart(report: UartReport): Promise<void> {
     if (report.kind === "held") return this.#observer.held();
     if (report.kind === "unplugged") return this.#observer.unplugged();
+    if (report.kind === "ended") return this.#uartEnded.resolve();
     const before = this.#portTarget;
     if (report.port !== null) await pointLink(this.#settings.link, report.port);
     else if (before !== null) await removeLink(this.#settings.link, before);
+    if (report.port === null) this.#control.unlinked();
     this.#portTarget = report.port;
-    if (report.port === null && this.#control.stopped) this.#uartEnded.resolve();
     this.#portChange.resolve();
     this.#portChange = Promise.withResolvers();
   }
