@@ -5,7 +5,7 @@
  * INVARIANTS
  * - A change of the flash is applied here in the order in which the program made it, and none comes
  *   after {@linkcode BoardRun.end} has returned.
- * - The link names a port that exists, or is not there.
+ * - The link names a port that exists and is this board's, or is not there.
  */
 
 import { closeFdNow, createEventFd, writeFd } from "../../serial/libc.ts";
@@ -160,12 +160,14 @@ export class BoardRun {
   async #heardUart(report: UartReport): Promise<void> {
     if (report.kind === "held") return this.#observer.held();
     if (report.kind === "unplugged") return this.#observer.unplugged();
+    if (report.kind === "ended") return this.#uartEnded.resolve();
     const { link, publish } = this.#settings;
     const before = this.#portTarget;
-    this.#portTarget = report.port === null ? null : await publish(report.port);
-    if (this.#portTarget !== null) await pointLink(link, this.#portTarget);
+    const target = report.port === null ? null : await publish(report.port);
+    if (target !== null) await pointLink(link, target);
     else if (before !== null) await removeLink(link, before);
-    if (report.port === null && this.#control.stopped) this.#uartEnded.resolve();
+    if (report.port === null) this.#control.unlinked();
+    this.#portTarget = target;
     this.#portChange.resolve();
     this.#portChange = Promise.withResolvers();
   }

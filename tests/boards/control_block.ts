@@ -30,6 +30,8 @@ const WORD = {
   changesSent: 8,
   /** Milliseconds since `epochMs` of the watchdog's last feed. */
   watchdogFed: 9,
+  /** 1 while the port's link may point at the present pty. */
+  linked: 10,
 } as const;
 
 export class ControlBlock {
@@ -150,6 +152,22 @@ export class ControlBlock {
     while (this.#get("transmitting") === 1) {
       Atomics.wait(this.#words, WORD.transmitting, 1, 50);
     }
+  }
+
+  /** The harness's side: the link is gone. */
+  unlinked(): void {
+    this.#set("linked", 0);
+    Atomics.notify(this.#words, WORD.linked);
+  }
+
+  /** The serial line's side: the harness is about to be told of a pty. */
+  willBeLinked(): void {
+    this.#set("linked", 1);
+  }
+
+  /** The serial line's side: waits until no link points at the pty any more. */
+  awaitUnlinked(): void {
+    Atomics.wait(this.#words, WORD.linked, 1);
   }
 
   /** Lets `write` use the master, unless there is none. */

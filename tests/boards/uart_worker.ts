@@ -54,7 +54,9 @@ export type UartReport =
   | { readonly kind: "port"; readonly port: string | null }
   /** The byte has been taken after which the thread is held, or has pulled the cable. */
   | { readonly kind: "held" }
-  | { readonly kind: "unplugged" };
+  | { readonly kind: "unplugged" }
+  /** The thread has let go of everything. */
+  | { readonly kind: "ended" };
 
 /** Discards what the board sent and nobody has read. */
 const TCIFLUSH = 0;
@@ -82,10 +84,8 @@ class Uart {
         continue;
       }
       this.#connect();
-      this.#report({ kind: "port", port: null });
     }
-    // Also where the cable was out when the board stopped.
-    this.#report({ kind: "port", port: null });
+    this.#report({ kind: "ended" });
   }
 
   /** Serves one pty until the cable is pulled or the board stops. */
@@ -95,6 +95,7 @@ class Uart {
     const inotifyFd = createInotify();
     addInotifyWatch(inotifyFd, path, IN_OPEN);
     this.#control.setMasterFd(masterFd);
+    this.#control.willBeLinked();
     this.#report({ kind: "port", port: path });
     try {
       while (!this.#control.stopped && this.#faults.cableIn) {
@@ -104,6 +105,9 @@ class Uart {
     } finally {
       this.#control.hostAttached = false;
       this.#control.setMasterFd(-1);
+      // The kernel gives the pty's number to the next who asks: by then no link may name it.
+      this.#report({ kind: "port", port: null });
+      this.#control.awaitUnlinked();
       closeFdNow(inotifyFd);
       closeFdNow(masterFd);
     }
