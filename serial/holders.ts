@@ -25,16 +25,15 @@ const LONGEST_COMMAND = 60;
 /** The other processes that have `path` open or locked, as far as this user may see them. */
 export async function findHolders(path: string): Promise<Holder[]> {
   let target: string;
-  let key: string;
+  let file: FileIdentity;
   try {
     target = await realpath(path);
-    const facts = await stat(target);
-    key = lockKey(facts.dev, facts.ino);
+    file = await stat(target);
   } catch {
     return []; // Gone meanwhile: nobody holds it.
   }
   const pseudo = pseudoTerminalIndex(target);
-  const lockers = await readLockers(key);
+  const lockers = await readLockers(lockKey(file.dev, file.ino));
   const holders: Holder[] = [];
   for (const entry of await readdir("/proc")) {
     const pid = Number(entry);
@@ -44,12 +43,32 @@ export async function findHolders(path: string): Promise<Holder[]> {
       await holdsMaster(pid, descriptors, pseudo);
     if (isDevice) continue;
     const locks = lockers.has(pid);
-    if (!locks && !descriptors.some(({ link }) => link === target)) continue;
+    if (!locks && !await hasOpen(pid, descriptors, { target, file })) continue;
     holders.push({ pid, command: await commandOf(pid), certain: pseudo === undefined, locks });
   }
   // Whoever holds the lock is the answer; others may merely have inherited a descriptor.
   const locking = holders.filter(({ pid }) => lockers.has(pid));
   return locking.length > 0 ? locking : holders;
+}
+
+interface FileIdentity {
+  readonly dev: number;
+  readonly ino: number;
+}
+
+/** By name first, which is cheap; in a container the same name may be another terminal's. */
+async function hasOpen(
+  pid: number,
+  descriptors: readonly Descriptor[],
+  { target, file }: { readonly target: string; readonly file: FileIdentity },
+): Promise<boolean> {
+  for (const { number, link } of descriptors) {
+    if (link !== target) continue;
+    const found = await stat(`/proc/${pid}/fd/${number}`).catch(() => null);
+    // Who may not be looked at so closely is taken by the name.
+    if (found === null || found.dev === file.dev && found.ino === file.ino) return true;
+  }
+  return false;
 }
 
 /** Whether the path leads to a pseudo-terminal. */
