@@ -20,8 +20,7 @@ export function assertIncludes(text: string, part: string): void {
 /** Whatever `attempt` throws, which must be a `kind`. */
 export function assertThrows<Failure extends Error>(
   attempt: () => unknown,
-  // deno-lint-ignore no-explicit-any -- constructors differ in what they take, which is no matter here
-  kind: new (...parameters: any[]) => Failure,
+  kind: new (...parameters: never[]) => Failure,
 ): Failure {
   try {
     attempt();
@@ -35,8 +34,7 @@ export function assertThrows<Failure extends Error>(
 /** Whatever `attempt` rejects with, which must be a `kind`. */
 export async function assertRejects<Failure extends Error>(
   attempt: () => Promise<unknown>,
-  // deno-lint-ignore no-explicit-any -- constructors differ in what they take, which is no matter here
-  kind: new (...parameters: any[]) => Failure,
+  kind: new (...parameters: never[]) => Failure,
 ): Promise<Failure> {
   try {
     await attempt();

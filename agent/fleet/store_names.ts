@@ -1,4 +1,4 @@
-/** A look at the store that leaves no trace: for completions, which may run as any user. */
+/** A look at the store that leaves no trace: for completions, which whoever types runs. */
 import { DatabaseSync } from "node:sqlite";
 import { z } from "zod";
 import { databasePath } from "./store_schema.ts";

@@ -30,8 +30,7 @@ export const MAX_NOTICE_BYTES = 4096;
 const MAX_VERSION_CHARACTERS = 128;
 const MAX_ARCHIVE_CHARACTERS = 512;
 const EXAMPLE = "2.0.1;firmware.tar.gz;0;SHA256, where the last two are optional";
-// deno-lint-ignore no-control-regex -- control characters are what it looks for
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+const CONTROL = /[\p{Cc}\u2028\u2029]/u;
 
 /**
  * Reads the content of `latest`. A BOM and CRLF are tolerated, white space around each field too;

@@ -20,8 +20,7 @@ export const MAX_PATH_BYTES = 512;
 /** The directory of the transaction, which belongs to the gateway alone. */
 export const RESERVED_DIRECTORY = ".uota";
 
-// deno-lint-ignore no-control-regex -- control characters are what it looks for
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+const CONTROL = /\p{Cc}/u;
 
 /** How {@linkcode normalisePath} reports a name that it refuses. */
 export interface PathRefusal {

@@ -52,8 +52,7 @@ export function scanString(text: string, at: number): ScannedString {
   const value = flags.includes("r") ? body : unescape(body, { isBytes, at: from });
   const after = end + quotes.length;
   if (!isBytes) return { kind: "str", value, end: after };
-  // deno-lint-ignore no-control-regex -- the ASCII range
-  if (/[^\x00-\x7f]/.test(body)) {
+  if (/\P{ASCII}/u.test(body)) {
     throw new LiteralSyntaxError("bytes hold a character that is not ASCII", at);
   }
   // Escapes give at most \xff here, one unit a byte.

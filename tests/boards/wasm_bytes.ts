@@ -56,7 +56,7 @@ export class ByteReader {
     }
   }
 
-  skip(count: number): void {
+  advance(count: number): void {
     this.#at += count;
   }
 

@@ -252,15 +252,15 @@ function skipImmediates(op: number, reader: ByteReader): number {
       return count;
     }
     case OP.f32Const:
-      reader.skip(4);
+      reader.advance(4);
       return 0;
     case OP.f64Const:
-      reader.skip(8);
+      reader.advance(8);
       return 0;
     case OP.prefixed: {
       const kind = reader.unsigned();
-      if (kind === MEMORY_COPY) reader.skip(2);
-      else if (kind === MEMORY_FILL) reader.skip(1);
+      if (kind === MEMORY_COPY) reader.advance(2);
+      else if (kind === MEMORY_FILL) reader.advance(1);
       else if (kind > LAST_TRUNCATION) throw new RangeError(`Unknown instruction 0xfc ${kind}`);
       return kind;
     }
