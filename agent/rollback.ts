@@ -11,7 +11,7 @@ import type { Outcome, Reason } from "./board/outcome.ts";
 import { chooseBoards } from "./fleet/choose.ts";
 import { type Memory, openMemory } from "./memory.ts";
 import { type Release, verifyArchive } from "./release/mod.ts";
-import { bringToRelease } from "./update.ts";
+import { bringToRelease } from "./bring_to_release.ts";
 
 export interface RollbackRequest {
   readonly selectors: readonly string[];

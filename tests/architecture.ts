@@ -93,6 +93,7 @@ const STEPS = [
   "agent/board/stage",
   "agent/board/commit",
   "agent/board/confirm",
+  "agent/bring_to_release.ts",
   "agent/update.ts",
 ];
 
@@ -133,7 +134,8 @@ export const ARCHITECTURE: readonly ArchitectureRule[] = [
   },
   {
     name: "a step does not import a later one",
-    reason: "each is a function of what the one before returns, and only update.ts knows the order",
+    reason:
+      "each is a function of what the one before returns, and only bring_to_release.ts and update.ts know the order",
     violations: ({ path, files }) => {
       const step = STEPS.findIndex((prefix) => path.startsWith(prefix));
       if (step === -1) return [];
