@@ -1,27 +1,20 @@
 /**
  * MicroPython's raw REPL over a {@linkcode SerialPort}: getting in from whatever the board is doing,
- * running source, soft reset. The protocol is that of MicroPython's shared/runtime/pyexec.c.
+ * running source (`source_sender.ts` brings it there), soft reset. The protocol is that of
+ * MicroPython's shared/runtime/pyexec.c.
  *
  * INVARIANTS
  * - Ctrl-A is only ever sent to a REPL that has proved to be one: sent into a running program it left boards on which
  *   Ctrl-C was dead afterwards (micropython#7867).
- * - Nothing is sent while the board works on a script: a UART board loses bytes that arrive while it
- *   writes flash (micropython#8386), so the next bytes wait for the reply.
  * - Two bounds on every wait, with their own meaning: `idleMs` for a board that has fallen silent,
  *   and a total one for a board that never stops talking.
  */
 import { UotaError } from "../errors/mod.ts";
-import { pause, withTimeout } from "./deadline.ts";
+import { withTimeout } from "./deadline.ts";
 import { Inbox } from "./inbox.ts";
 import type { Transfer } from "./literal.ts";
+import { type Execution, SourceSender } from "./source_sender.ts";
 import type { SerialPort } from "./tty.ts";
-
-/** What a script printed. Bytes: a reply may be cut anywhere, also within a character. */
-export interface Execution {
-  readonly stdout: Uint8Array<ArrayBuffer>;
-  /** The traceback, empty when the script ended well. */
-  readonly stderr: Uint8Array<ArrayBuffer>;
-}
 
 export interface ExecuteOptions {
   readonly signal: AbortSignal;
@@ -41,12 +34,8 @@ const CTRL_A = 0x01;
 const CTRL_B = 0x02;
 const CTRL_C = 0x03;
 const CTRL_D = 0x04;
-const CTRL_E = 0x05;
 const RAW_BANNER = ascii("raw REPL; CTRL-B to exit\r\n>");
 const FRIENDLY_PROMPT = ascii(">>> ");
-/** A loop and some output: between them every port looks whether it was interrupted. */
-const INTERRUPTIBLE = ascii("for i in(0,1):print(i)");
-const END_OF_OUTPUT = Uint8Array.of(CTRL_D);
 /** When nothing comes for this long after a Ctrl-C, whatever it caused has been said. */
 const QUIET_MS = 40;
 /** How long to wait for what a control character causes; grows from round to round. */
@@ -55,34 +44,26 @@ const LONGEST_ROUND_MS = 1500;
 /** More than any banner. */
 const BANNER_BYTES = 400;
 const BANNER_MS = 1000;
-/**
- * Plain raw mode has no flow control, and old firmware buffers 64 bytes: this much at a time with a
- * rest after it is 10 KB/s, about what 115200 baud carries. Bursts of 64 and more lost bytes on the
- * BBC micro:bit's firmware.
- */
-const UNPACED_BYTES = 32;
-const PACE_MS = 3;
-/** How long after the last byte an old firmware may take to say OK; it says so before it compiles. */
-const OK_MS = 2000;
-const PLAIN_ATTEMPTS = 3;
 /** While it takes in a script, a board has nothing to do that could keep it longer. */
 const TRANSFER_IDLE_MS = 3000;
 const WATCHED_CHARACTERS = 32 * 1024;
 /** What stays the last word for this long is the last word. */
 const SETTLED_MS = 150;
-const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 
 /** The raw REPL of one board. Made by {@linkcode RawRepl.enter}. */
 export class RawRepl {
   readonly #port: SerialPort;
   readonly #inbox: Inbox;
-  #rawPaste: boolean | null = null;
-  /** Whether a Ctrl-C may still wait in an old firmware. */
-  #interruptMayWait = false;
+  readonly #sender: SourceSender;
 
   private constructor(port: SerialPort) {
     this.#port = port;
     this.#inbox = new Inbox(port);
+    this.#sender = new SourceSender({
+      port,
+      inbox: this.#inbox,
+      reenter: (signal) => this.reenter({ signal }),
+    });
   }
 
   /**
@@ -99,7 +80,7 @@ export class RawRepl {
 
   /** How source gets to this board; known after the first {@linkcode RawRepl.execute}. */
   get transfer(): Transfer {
-    return this.#rawPaste === true ? "raw_paste" : "raw";
+    return this.#sender.transfer;
   }
 
   /** As {@linkcode RawRepl.enter}, for a board that got out of step. */
@@ -122,7 +103,7 @@ export class RawRepl {
     await withTimeout(signal, { ms: timeoutMs, onTimeout }, async (bounded) => {
       for (let roundMs = FIRST_ROUND_MS;; roundMs = Math.min(roundMs * 2, LONGEST_ROUND_MS)) {
         this.#inbox.clear();
-        this.#interruptMayWait = true;
+        this.#sender.interrupting();
         await this.#send(Uint8Array.of(CTRL_C, CTRL_C), bounded);
         await this.#inbox.settle({ signal: bounded, quietMs: QUIET_MS, totalMs: roundMs });
         // A raw REPL takes a Ctrl-C without a word, and a program may print what looks like a prompt.
@@ -153,14 +134,17 @@ export class RawRepl {
       );
     return await withTimeout(signal, { ms: totalMs, onTimeout }, async (bounded) => {
       const waiting = { signal: bounded, idleMs };
-      await this.#transfer(source, { signal: bounded, idleMs: Math.min(idleMs, TRANSFER_IDLE_MS) });
-      return await this.#reply(waiting);
+      await this.#sender.send(source, {
+        signal: bounded,
+        idleMs: Math.min(idleMs, TRANSFER_IDLE_MS),
+      });
+      return await this.#sender.reply(waiting);
     });
   }
 
   /** Sends a script without waiting for its end: for one that resets the board. */
   async launch(source: Uint8Array<ArrayBuffer>, options: ExecuteOptions): Promise<void> {
-    await this.#transfer(source, { signal: options.signal, idleMs: options.idleMs ?? 10_000 });
+    await this.#sender.send(source, { signal: options.signal, idleMs: options.idleMs ?? 10_000 });
   }
 
   /**
@@ -232,116 +216,6 @@ export class RawRepl {
     }
   }
 
-  async #transfer(source: Uint8Array<ArrayBuffer>, waiting: Waiting): Promise<void> {
-    if (this.#rawPaste !== false && await this.#beginRawPaste(waiting)) {
-      await this.#rawPasteSource(source, waiting);
-      return;
-    }
-    await this.#plainSourceReliably(source, waiting);
-  }
-
-  /**
-   * A Ctrl-C that came while the program was already ending waits in an old firmware for the next
-   * code that runs; those with raw-paste drop it (`parse_compile_execute` in shared/runtime/pyexec.c).
-   * So a script that nobody needs goes first, and takes it.
-   */
-  async #takeInterrupt(waiting: Waiting): Promise<void> {
-    await this.#plainSource(INTERRUPTIBLE, waiting);
-    await this.#reply(waiting);
-    this.#interruptMayWait = false;
-  }
-
-  async #reply(waiting: Waiting): Promise<Execution> {
-    const limit = { ...waiting, maxBytes: MAX_OUTPUT_BYTES };
-    const stdout = await this.#inbox.until(END_OF_OUTPUT, limit);
-    const stderr = await this.#inbox.until(END_OF_OUTPUT, limit);
-    await this.#expect(ascii(">"), waiting);
-    return { stdout: stdout.slice(0, -1), stderr: stderr.slice(0, -1) };
-  }
-
-  /** `05 41 01`; the answers are listed in MicroPython's docs/reference/repl.rst, "Raw-paste mode". */
-  async #beginRawPaste(waiting: Waiting): Promise<boolean> {
-    await this.#send(Uint8Array.of(CTRL_E, 0x41, CTRL_A), waiting.signal);
-    const answer = await this.#inbox.exactly(2, waiting);
-    const [first, second] = answer;
-    if (first === 0x52 && second === 0x01) {
-      this.#rawPaste = true;
-      return true;
-    }
-    // A board that could do it before can still do it; then the line has damaged the question.
-    if (this.#rawPaste === true) throw this.#outOfStep("raw-paste's handshake", answer);
-    this.#rawPaste = false;
-    if (first === 0x52 && second === 0x00) return false;
-    if (first === 0x72 && second === 0x61) {
-      // "ra…": a firmware from before 1.14 took the 01 for a fresh start; drain its banner.
-      await this.#inbox.until(ascii(">"), { ...waiting, maxBytes: 64 });
-      return false;
-    }
-    this.#rawPaste = null;
-    throw this.#outOfStep("raw-paste's handshake", answer);
-  }
-
-  async #rawPasteSource(source: Uint8Array<ArrayBuffer>, waiting: Waiting): Promise<void> {
-    const header = await this.#inbox.exactly(2, waiting);
-    const windowBytes = (header[0] ?? 0) | ((header[1] ?? 0) << 8);
-    if (windowBytes === 0) throw this.#outOfStep("raw-paste's window size", header);
-    // The closing 04 takes a place in the board's buffer like any other byte.
-    const bytes = new Uint8Array(source.byteLength + 1);
-    bytes.set(source);
-    bytes[source.byteLength] = CTRL_D;
-    let sent = 0;
-    let allowed = windowBytes;
-    while (true) {
-      // Two windows may be open, but an ESP8266 can buffer one byte less than that.
-      const room = Math.min(allowed - 1, bytes.byteLength) - sent;
-      const arrived = room > 0 ? this.#inbox.tryByte() : await this.#inbox.byte(waiting);
-      if (arrived === null) {
-        await this.#send(bytes.subarray(sent, sent + room), waiting.signal);
-        sent += room;
-      } else if (arrived === CTRL_A) {
-        allowed += windowBytes;
-      } else if (arrived === CTRL_D) {
-        if (sent === bytes.byteLength) return;
-        // The board has seen enough, a syntax error mostly; it waits for our 04 and then says why.
-        await this.#send(END_OF_OUTPUT, waiting.signal);
-        return;
-      } else {
-        const where = sent < bytes.byteLength ? "flow control" : "acknowledgement";
-        throw this.#outOfStep(`raw-paste's ${where}`, Uint8Array.of(arrived));
-      }
-    }
-  }
-
-  async #plainSource(source: Uint8Array<ArrayBuffer>, waiting: Waiting): Promise<void> {
-    for (let at = 0; at < source.byteLength; at += UNPACED_BYTES) {
-      if (at > 0) await pause(PACE_MS, waiting.signal);
-      await this.#send(source.subarray(at, at + UNPACED_BYTES), waiting.signal);
-    }
-    await this.#send(END_OF_OUTPUT, waiting.signal);
-    await this.#expect(ascii("OK"), { ...waiting, idleMs: Math.min(OK_MS, waiting.idleMs) });
-  }
-
-  /** A script that never got its OK never ran, since only the closing 04 starts it: send it again. */
-  async #plainSourceReliably(source: Uint8Array<ArrayBuffer>, waiting: Waiting): Promise<void> {
-    for (let attempt = 1;; attempt++) {
-      try {
-        if (this.#interruptMayWait) await this.#takeInterrupt(waiting);
-        return await this.#plainSource(source, waiting);
-      } catch (error) {
-        const lost = error instanceof UotaError && error.code === "timed_out";
-        if (!lost || attempt === PLAIN_ATTEMPTS || waiting.signal.aborted) throw error;
-        await this.reenter({ signal: waiting.signal });
-      }
-    }
-  }
-
-  async #expect(what: Uint8Array<ArrayBuffer>, waiting: Waiting): Promise<void> {
-    const got = await this.#inbox.exactly(what.byteLength, waiting);
-    if (got.some((byte, index) => byte !== what[index])) {
-      throw this.#outOfStep(`"${new TextDecoder().decode(what)}"`, got);
-    }
-  }
-
   async #send(bytes: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<void> {
     await this.#port.write(bytes, { signal, whileFull: (arrived) => this.#inbox.push(arrived) });
   }
@@ -355,19 +229,6 @@ export class RawRepl {
     }
     return true;
   }
-
-  #outOfStep(where: string, got: Uint8Array): UotaError {
-    const context = [...got, ...this.#inbox.tail(32)].map((byte) =>
-      byte.toString(16).padStart(2, "0")
-    );
-    return new UotaError(
-      "protocol",
-      `The board on ${this.#port.path} answered out of step at ${where} (bytes ${
-        context.join(" ")
-      }); ` +
-        "the line may lose bytes: check the cable and the baud rate",
-    );
-  }
 }
 
 /** How {@linkcode RawRepl.watchProgram} listens. */
@@ -378,11 +239,6 @@ export interface WatchOptions {
   readonly ms: number;
   /** Whether the output so far, with nothing after it for a moment, tells enough. */
   readonly isDecided: (output: string) => boolean;
-}
-
-interface Waiting {
-  readonly signal: AbortSignal;
-  readonly idleMs: number;
 }
 
 /**
