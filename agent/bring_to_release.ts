@@ -121,14 +121,14 @@ async function chooseStrategy(
   const staging = await prepareStaging(board, dryRun ? { ...seen, leftOvers: false } : seen, {
     ...{ plan, release, signal },
   });
-  const space = await board.space({ signal });
+  const space = await board.files.space({ signal });
   const way = chooseWay(space, plan, release, inspection, {
     missing: staging.missing.map(({ entry }) => entry.content.byteLength - (entry.offset ?? 0)),
     journalBytes: staging.journal.byteLength,
   });
   if (way === "beside") return { strategy: "staged", staging };
   // Staged files of an earlier attempt would take the room that there is not.
-  if (seen.needsRepair && !dryRun) await board.removeTree(NEW_DIRECTORY, { signal });
+  if (seen.needsRepair && !dryRun) await board.files.removeTree(NEW_DIRECTORY, { signal });
   else if (seen.leftOvers && !dryRun) await finish(board, { signal });
   return { strategy: "in_place" };
 }
@@ -191,7 +191,7 @@ async function confirmOrGoBack(
   const verdict = await confirm(visit, watching);
   if (verdict.kind === "healthy") {
     if (verdict.ended && visit.board.capabilities.directories) {
-      await visit.board.interruptPrompt({ signal });
+      await visit.board.resynchronise({ signal });
       await finish(visit.board, { signal });
       await visit.board.leaveAtPrompt({ signal });
     }

@@ -1,64 +1,30 @@
 /**
- * What one can ask of a MicroPython board: facts, files, hashes, rename, reset. Knows nothing of
- * releases. Used by the steps in `agent/board/`.
+ * A MicroPython board in the gateway's hands: facts, its files, further scripts, and the life of its
+ * program from the interruption to the restart. Knows nothing of releases. Used by the steps in
+ * `agent/board/`.
  *
  * INVARIANTS
- * - Paths are relative to the root of the file system that holds main.py, without a leading slash.
  * - Whatever happens, closing a board that was interrupted starts its program again, unless it was
  *   reset already.
- * - No request makes the board hold more than a few times {@linkcode Board.chunkBytes} at once.
  */
-import { createHash } from "node:crypto";
 import { UotaError } from "../errors/mod.ts";
+import { BoardFiles } from "./board_files.ts";
 import { type Capabilities, parseCapabilities } from "./capabilities.ts";
 import type { Argument } from "./guard.ts";
-import { parseBytesRepr } from "./literal.ts";
-import {
-  groupByDirectory,
-  parsePathReply,
-  parseTreeReply,
-  type PathKind,
-  type PathReply,
-  type PathState,
-  type TreeEntry,
-} from "./path_state.ts";
 import type { RawRepl, WatchOptions } from "./raw_repl.ts";
 import { restartQuietly } from "./restart.ts";
-import { type Script, scripts } from "./script.ts";
+import type { Script } from "./script.ts";
 import { type AskOptions, ScriptRunner } from "./script_runner.ts";
 import type { SerialPort } from "./tty.ts";
-import { chunkFor, packWrites, SMALLEST_CHUNK_BYTES, type WriteEntry } from "./write_plan.ts";
 
-/** The size of the file system with main.py, as its `statvfs` tells. */
-export interface Space {
-  /** The size of a block, in bytes: what a file occupies is a multiple of it. */
-  readonly blockBytes: number;
-  /** All blocks. */
-  readonly totalBlocks: number;
-  /** Blocks that hold nothing. */
-  readonly freeBlocks: number;
-}
-
-/** What {@linkcode Board.writeFiles} takes. */
-export interface WriteFilesOptions extends AskOptions {
-  /** Called with the number of content bytes that the board has taken since the last call. */
-  readonly onProgress?: (bytes: number) => void;
-}
-
-/** A chunk that does not get through is made smaller rather than sent many times. */
-const CHUNK_ATTEMPTS = 2;
-const TOO_LARGE: ReadonlySet<string> = new Set(["board_memory", "protocol", "timed_out"]);
 const HANG_UP_MS = 1000;
-/** Short replies: some USB controllers stall on long ones (micropython#19651). */
-const READ_PIECE_BYTES = 48;
 
 /** A board at its raw REPL. Made by `connectBoard`; use it with `await using`. */
 export class Board implements AsyncDisposable {
   readonly #port: SerialPort;
   readonly #repl: RawRepl;
   readonly #scripts: ScriptRunner;
-  #capabilities: Capabilities | null = null;
-  #chunkBytes = 256;
+  #probed: { readonly capabilities: Capabilities; readonly files: BoardFiles } | null = null;
   #restarted = false;
 
   /** For `connectBoard`: takes over the port and the raw REPL on it. */
@@ -78,153 +44,34 @@ export class Board implements AsyncDisposable {
     return this.#port.bytesWritten;
   }
 
-  /** How many bytes of content go into one script: a share of the board's free heap. */
-  get chunkBytes(): number {
-    return this.#chunkBytes;
-  }
-
   /** What the board is and can do. */
   get capabilities(): Capabilities {
-    if (!this.#capabilities) throw new UotaError("internal", "The board was not probed yet");
-    return this.#capabilities;
+    return this.#known.capabilities;
   }
 
-  /** The name under which the board itself knows `path`; `""` gives the root with its slash. */
-  locate(path: string): string {
-    const { root } = this.capabilities;
-    return root === null ? path : `${root}/${path}`;
+  /** What is on it. */
+  get files(): BoardFiles {
+    return this.#known.files;
+  }
+
+  get #known() {
+    if (!this.#probed) throw new UotaError("internal", "The board was not probed yet");
+    return this.#probed;
   }
 
   /** Asks the board what it is. `connectBoard` has done it. */
   async probe(options: AskOptions): Promise<void> {
-    const replies = await this.#scripts.probe(options);
-    this.#capabilities = parseCapabilities(replies, this.#port.path);
-    await this.#scripts.useGuard({ ...options, sha256: this.#capabilities.sha256 });
-    this.#chunkBytes = chunkFor(this.#capabilities.freeHeapBytes, this.#repl.transfer);
-  }
-
-  /** What is at each of `paths`, with hashes: computed on the board, or here where it cannot. */
-  async describe(paths: readonly string[], options: AskOptions): Promise<PathState[]> {
-    const replies = await this.#look(paths, this.capabilities.sha256, options);
-    const states: PathState[] = [];
-    for (const [index, path] of paths.entries()) {
-      const { sha256, ...state } = this.#pathReply(replies[index], path);
-      if (state.kind !== "file") {
-        states.push({ kind: state.kind });
-        continue;
-      }
-      states.push({ ...state, sha256: sha256 ?? sha256Hex(await this.readFile(path, options)) });
-    }
-    return states;
-  }
-
-  /** What is at each of `paths`. */
-  async stat(paths: readonly string[], options: AskOptions): Promise<PathKind[]> {
-    const replies = await this.#look(paths, false, options);
-    return paths.map((path, index) => this.#pathReply(replies[index], path));
-  }
-
-  /** Everything below a directory that exists, parents before their children. */
-  async walk(directory: string, options: AskOptions): Promise<TreeEntry[]> {
-    await this.#scripts.ensure(this.#inspectScript(), options);
-    const where = this.locate(directory).replace(/\/$/, "");
-    const replies = await this.#scripts.call("walk", [where], options);
-    return replies.map((reply) => parseTreeReply(reply, this.locate("").length));
-  }
-
-  /** The file system's space, or null where the board cannot tell. */
-  async space(options: AskOptions): Promise<Space | null> {
-    if (!this.capabilities.statvfs) return null;
-    await this.#scripts.ensure(scripts.inspect, options);
-    const [reply = ""] = await this.#scripts.call(
-      "space",
-      [this.capabilities.root || "/"],
-      options,
-    );
-    const [blockBytes = NaN, totalBlocks = NaN, freeBlocks = NaN] = reply.split("\t").map(Number);
-    if (!Number.isFinite(blockBytes + totalBlocks + freeBlocks)) throw this.#garbled("its space");
-    return { blockBytes, totalBlocks, freeBlocks };
-  }
-
-  /** The first `limitBytes` of a file. @throws {UotaError} `board_error` when it does not exist */
-  async readFile(
-    path: string,
-    options: AskOptions & { readonly limitBytes?: number },
-  ): Promise<Uint8Array<ArrayBuffer>> {
-    await this.#scripts.ensure(scripts.read, options);
-    const replies = await this.#scripts.call("read", [
-      this.locate(path),
-      READ_PIECE_BYTES,
-      options.limitBytes ?? -1,
-    ], options);
-    try {
-      return concatenate(replies.map(parseBytesRepr));
-    } catch {
-      throw this.#garbled(`the content of ${path}`);
-    }
-  }
-
-  /**
-   * Creates or replaces files, in order; their directories exist. Small files share a script.
-   * A board that runs out of memory gets smaller chunks, and so does a
-   * line that seldom lets a whole one through.
-   *
-   * @throws {UotaError} `no_space`, `board_memory`, `board_error`
-   */
-  async writeFiles(entries: readonly WriteEntry[], options: WriteFilesOptions): Promise<void> {
-    await this.#ensureFiles(options);
-    const located = entries.map((entry) => ({ ...entry, path: this.locate(entry.path) }));
-    const flat = !this.capabilities.directories;
-    let from = 0;
-    // Content bytes of the file under way that were told: one that is begun anew tells none twice.
-    let told = 0;
-    while (from < located.length) {
-      let taken = 0;
-      try {
-        const how = { chunkBytes: this.#chunkBytes, flat };
-        for (const pack of packWrites(located.slice(from), how)) {
-          await this.#scripts.callAll(pack.calls, { ...options, attempts: CHUNK_ATTEMPTS });
-          taken += pack.contentBytes;
-          if (taken > told) options.onProgress?.(taken - told);
-          told = Math.max(told, taken);
-          from += pack.filesEnded;
-          if (pack.filesEnded > 0) taken = told = 0;
-        }
-      } catch (error) {
-        const smaller = this.#chunkBytes / 2;
-        const isTooLarge = error instanceof UotaError && TOO_LARGE.has(error.code);
-        if (!isTooLarge || smaller < SMALLEST_CHUNK_BYTES || options.signal.aborted) throw error;
-        this.#chunkBytes = smaller;
-        await this.#scripts.call("collect", [], options);
-      }
-    }
-  }
-
-  /** Removes a file or a whole directory; what is gone already is fine. */
-  async removeTree(path: string, options: AskOptions): Promise<void> {
-    await this.#ensureFiles(options);
-    await this.#scripts.call("remove_tree", [this.locate(path)], options);
-  }
-
-  /**
-   * Renames a file or directory. What happens to an existing target depends on the file system; a
-   * rename that is done already is fine.
-   */
-  async rename(from: string, to: string, options: AskOptions): Promise<void> {
-    await this.#ensureFiles(options);
-    await this.#scripts.call("move", [this.locate(from), this.locate(to)], options);
-  }
-
-  /** Makes directories that do not exist yet, in order. */
-  async makeDirectories(paths: readonly string[], options: AskOptions): Promise<void> {
-    await this.#ensureFiles(options);
-    const located = paths.map((path) => this.locate(path));
-    await this.#scripts.call("make_directories", located, options);
+    const port = this.#port.path;
+    const capabilities = parseCapabilities(await this.#scripts.probe(options), port);
+    await this.#scripts.useGuard({ ...options, sha256: capabilities.sha256 });
+    const { transfer } = this.#repl;
+    const files = new BoardFiles({ port, scripts: this.#scripts, capabilities, transfer });
+    this.#probed = { capabilities, files };
   }
 
   /** Makes sure that the functions of further scripts are on the board, once a visit. */
   async load(needed: readonly Script[], options: AskOptions): Promise<void> {
-    await this.#ensureFiles(options);
+    await this.files.ensure(options);
     for (const one of needed) await this.#scripts.ensure(one, options);
   }
 
@@ -239,8 +86,9 @@ export class Board implements AsyncDisposable {
   }
 
   /**
-   * Gets back in step after a request that was cancelled or went wrong on the way: what the board is
-   * in the middle of is interrupted.
+   * Back to the raw REPL: after a request that was cancelled or went wrong on the way, or from a
+   * program that has come to its end. What the board is in the middle of is interrupted; what was
+   * left is left alone.
    *
    * @throws {UotaError} `no_response`, `port_lost`
    */
@@ -263,12 +111,6 @@ export class Board implements AsyncDisposable {
   async watchProgram(options: WatchOptions): Promise<string> {
     this.#restarted = true;
     return await this.#repl.watchProgram(options);
-  }
-
-  /** Back to the raw REPL from a program that has come to its end; what it left is left alone. */
-  async interruptPrompt(options: AskOptions): Promise<void> {
-    await this.#repl.reenter(options);
-    await this.#scripts.restore(options);
   }
 
   /** To the friendly prompt, without starting anything. */
@@ -310,59 +152,4 @@ export class Board implements AsyncDisposable {
     if (!this.#restarted) await restartQuietly(this.#port, this.#repl);
     await this.#port[Symbol.asyncDispose]();
   }
-
-  async #ensureFiles(options: AskOptions): Promise<void> {
-    await this.#scripts.ensure(this.#inspectScript(), options);
-    const { directories } = this.capabilities;
-    await this.#scripts.ensure(directories ? scripts.files : scripts.filesFlat, options);
-  }
-
-  #inspectScript(): Script {
-    return this.capabilities.directories ? scripts.inspect : scripts.inspectFlat;
-  }
-
-  async #look(
-    paths: readonly string[],
-    hashes: boolean,
-    options: AskOptions,
-  ): Promise<string[]> {
-    await this.#scripts.ensure(this.#inspectScript(), options);
-    const all: string[] = [];
-    for (const { directory, names } of groupByDirectory(paths, this.#chunkBytes)) {
-      const where = this.locate(directory);
-      const replies = await this.#scripts.call("describe", [where, names, hashes], options);
-      if (replies.length !== names.length) throw this.#garbled("a list of files");
-      all.push(...replies);
-    }
-    return all;
-  }
-
-  #pathReply(reply: string | undefined, path: string): PathReply {
-    const state = parsePathReply(reply ?? "");
-    if (state === null) throw this.#garbled(`what is at ${path}`);
-    return state;
-  }
-
-  #garbled(what: string): UotaError {
-    return new UotaError(
-      "protocol",
-      `The board on ${this.#port.path} sent ${what} in a form that cannot be read; ` +
-        "the line may lose bytes: check the cable and the baud rate",
-    );
-  }
-}
-
-/** Lower-case hex SHA-256. */
-export function sha256Hex(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
-}
-
-function concatenate(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.byteLength, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.byteLength;
-  }
-  return whole;
 }

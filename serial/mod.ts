@@ -4,7 +4,8 @@
  * {@linkcode findPorts} tells which ports there are, {@linkcode connectBoard} opens one and gives a
  * {@linkcode Board} to ask. All failures are `UotaError`s.
  */
-export { type Board, sha256Hex, type Space, type WriteFilesOptions } from "./board.ts";
+export type { Board } from "./board.ts";
+export { type BoardFiles, sha256Hex, type Space, type WriteFilesOptions } from "./board_files.ts";
 export type { Capabilities } from "./capabilities.ts";
 export { connectBoard, type ConnectOptions } from "./connect.ts";
 export { pause } from "./deadline.ts";

@@ -37,7 +37,7 @@ export async function takeBackup(
 ): Promise<Backup> {
   const entries = new Map<string, Backup["entries"][number]>();
   const keepFile = async (path: string) => {
-    const content = await board.readFile(path, options);
+    const content = await board.files.readFile(path, options);
     entries.set(path, { kind: "file", path, content: content.toBase64() });
   };
   for (const { path } of plan.operations) {
@@ -66,7 +66,7 @@ export async function takeBackup(
 
 /** What a plan removes below a directory was seen in that directory's tree, not asked for itself. */
 async function kindOf(board: Board, path: string, options: { readonly signal: AbortSignal }) {
-  const [state] = await board.stat([path], options);
+  const [state] = await board.files.stat([path], options);
   return state?.kind ?? "missing";
 }
 

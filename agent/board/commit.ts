@@ -46,7 +46,7 @@ export async function rollBack(board: Board, options: Changing): Promise<void> {
   await board.load([transactionScript], options);
   try {
     await call(board, "roll_back", options);
-    if (options.needsRepair) await board.removeTree(ROLLBACK, options);
+    if (options.needsRepair) await board.files.removeTree(ROLLBACK, options);
     else await call(board, "finish", options);
   } catch (error) {
     throw new UotaError(
@@ -82,12 +82,12 @@ export async function setAside(
   options: Changing,
 ): Promise<void> {
   // FAT replaces nothing by a rename at one go; one of them says it all.
-  if (options.needsRepair) await board.removeTree(FILES[state], options);
-  else await board.rename(FILES[state], DAMAGED, options);
+  if (options.needsRepair) await board.files.removeTree(FILES[state], options);
+  else await board.files.rename(FILES[state], DAMAGED, options);
 }
 
 const REPORTED_BY_BOARD = new Set(["board_error", "board_memory", "no_space"]);
 
 async function call(board: Board, name: string, options: Asking): Promise<void> {
-  await board.call(name, [board.locate("").replace(/\/$/, "")], options);
+  await board.call(name, [board.files.locate("").replace(/\/$/, "")], options);
 }

@@ -55,9 +55,9 @@ export async function putBack(
   }
   const directories = backup.entries.filter(({ kind }) => kind === "directory");
   for (const { path } of directories) {
-    const [state] = await board.stat([path], options);
-    if (state?.kind === "file") await board.removeTree(path, options);
-    if (state?.kind !== "directory") await board.makeDirectories([path], options);
+    const [state] = await board.files.stat([path], options);
+    if (state?.kind === "file") await board.files.removeTree(path, options);
+    if (state?.kind !== "directory") await board.files.makeDirectories([path], options);
   }
   for (const entry of backup.entries) {
     if (entry.kind !== "file") continue;
@@ -86,10 +86,10 @@ async function carryOut(
 ): Promise<void> {
   switch (operation.kind) {
     case "delete":
-      await board.removeTree(operation.path, options);
+      await board.files.removeTree(operation.path, options);
       return;
     case "make_directory":
-      await board.makeDirectories([operation.path], options);
+      await board.files.makeDirectories([operation.path], options);
       return;
     case "put":
       await replaceFile(board, operation.path, operation.file.content, options);
@@ -106,12 +106,12 @@ async function replaceFile(
   const { signal } = options;
   const sha256 = sha256Hex(content);
   for (let attempt = 0; attempt <= ATTEMPTS; attempt++) {
-    const [state] = await board.describe([path], { signal });
+    const [state] = await board.files.describe([path], { signal });
     if (state?.kind === "file" && state.sha256 === sha256) return;
     if (attempt === ATTEMPTS) break;
     // LittleFS keeps a file's old blocks until the new content is closed, and both may not fit.
-    if (state?.kind !== "missing") await board.removeTree(path, { signal });
-    await board.writeFiles([{ path, content }], { signal });
+    if (state?.kind !== "missing") await board.files.removeTree(path, { signal });
+    await board.files.writeFiles([{ path, content }], { signal });
   }
   throw new UotaError(
     "verification_failed",
@@ -126,10 +126,10 @@ async function removeIfOurs(
   path: string,
   options: { readonly signal: AbortSignal },
 ): Promise<void> {
-  const [state] = await board.stat([path], options);
-  if (state?.kind === "file") await board.removeTree(path, options);
-  if (state?.kind === "directory" && (await board.walk(path, options)).length === 0) {
-    await board.removeTree(path, options);
+  const [state] = await board.files.stat([path], options);
+  if (state?.kind === "file") await board.files.removeTree(path, options);
+  if (state?.kind === "directory" && (await board.files.walk(path, options)).length === 0) {
+    await board.files.removeTree(path, options);
   }
 }
 

@@ -60,9 +60,9 @@ export async function glance(board: Board, options: Asking): Promise<Glance> {
     paths.push(ROLLBACK, JOURNAL, COMMITTED, DAMAGED, TRANSACTION_DIRECTORY);
   }
   const [version, mainPy, mainMpy, rollback, journal, committed, damaged, directory] = await board
-    .stat(paths, options);
+    .files.stat(paths, options);
   const versionText = version?.kind === "file" && version.sizeBytes <= LONGEST_VERSION_BYTES
-    ? new TextDecoder().decode(await board.readFile("version", options)).trim()
+    ? new TextDecoder().decode(await board.files.readFile("version", options)).trim()
     : "";
   return {
     version: versionText === "" ? null : versionText,
@@ -70,7 +70,7 @@ export async function glance(board: Board, options: Asking): Promise<Glance> {
     transaction: await openTransaction(board, { rollback, journal, committed }, options),
     needsRepair: damaged?.kind === "file",
     leftOvers: directory !== undefined && directory.kind !== "missing",
-    space: await board.space(options),
+    space: await board.files.space(options),
   };
 }
 
@@ -82,7 +82,7 @@ async function openTransaction(
   const states = [["rollback", ROLLBACK], ["journal", JOURNAL], ["committed", COMMITTED]] as const;
   for (const [state, path] of states) {
     if (files[state]?.kind !== "file") continue;
-    const start = await board.readFile(path, { ...options, limitBytes: HEADER_BYTES });
+    const start = await board.files.readFile(path, { ...options, limitBytes: HEADER_BYTES });
     return { state, header: parseJournalHeader(start) };
   }
   return null;
@@ -129,11 +129,13 @@ export async function inspect(
   const paths = [...new Set(asked)].filter((path) =>
     board.capabilities.directories || !path.includes("/")
   );
-  const answers = await board.describe(paths, options);
+  const answers = await board.files.describe(paths, options);
   const states = new Map(paths.map((path, index) => [path, answers[index] ?? MISSING]));
   const trees = new Map<string, readonly TreeEntry[]>();
   for (const path of [...files, ...deletions]) {
-    if (states.get(path)?.kind === "directory") trees.set(path, await board.walk(path, options));
+    if (states.get(path)?.kind === "directory") {
+      trees.set(path, await board.files.walk(path, options));
+    }
   }
   return { ...seen, excluded, deletions, states, trees };
 }
@@ -142,9 +144,9 @@ const MISSING: PathState = { kind: "missing" };
 
 /** The board's own `uota.cfg`, for its `excluded_files`; one that cannot be read stops the update. */
 async function readOwnConfig(board: Board, options: Asking): Promise<UotaConfig> {
-  const [state] = await board.stat(["uota.cfg"], options);
+  const [state] = await board.files.stat(["uota.cfg"], options);
   if (state?.kind !== "file") return parseUotaConfig("{}");
-  const content = await board.readFile("uota.cfg", options);
+  const content = await board.files.readFile("uota.cfg", options);
   try {
     return parseUotaConfig(content, { code: "board_error", where: "The board's own uota.cfg" });
   } catch (error) {

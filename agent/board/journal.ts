@@ -52,9 +52,9 @@ export async function isWholeOnBoard(
   path: string,
   options: { readonly signal: AbortSignal },
 ): Promise<boolean> {
-  const journal = await board.readFile(path, options);
+  const journal = await board.files.readFile(path, options);
   if (isWhole(journal)) return true;
-  const [state] = await board.describe([path], options);
+  const [state] = await board.files.describe([path], options);
   if (state?.kind === "file" && state.sha256 === sha256Hex(journal)) return false;
   throw new UotaError(
     "protocol",

@@ -77,7 +77,7 @@ export async function stage(
   options: StageOptions,
 ): Promise<void> {
   const { files, missing, journal } = staging;
-  await board.makeDirectories([TRANSACTION_DIRECTORY, NEW_DIRECTORY, OLD_DIRECTORY], options);
+  await board.files.makeDirectories([TRANSACTION_DIRECTORY, NEW_DIRECTORY, OLD_DIRECTORY], options);
   const totalBytes = bytesOf(files);
   let doneBytes = totalBytes - bytesOf(missing);
   options.onProgress?.(doneBytes, totalBytes);
@@ -91,7 +91,7 @@ export async function stage(
     [{ entry: { path: JOURNAL_DRAFT, content: journal }, sha256: sha256Hex(journal) }],
     { signal: options.signal },
   );
-  await board.rename(JOURNAL_DRAFT, JOURNAL, options);
+  await board.files.rename(JOURNAL_DRAFT, JOURNAL, options);
 }
 
 function bytesOf(files: readonly StagedFile[]): number {
@@ -112,7 +112,7 @@ async function writeVerified(
           `${ATTEMPTS} times over; nothing was changed. Check the cable, or set a lower baud rate`,
       );
     }
-    await board.writeFiles(missing.map(({ entry }) => entry), options);
+    await board.files.writeFiles(missing.map(({ entry }) => entry), options);
     missing = await withoutRightOnes(board, missing, options);
   }
 }
@@ -123,7 +123,7 @@ async function withoutRightOnes(
   files: readonly StagedFile[],
   options: { readonly signal: AbortSignal },
 ): Promise<readonly StagedFile[]> {
-  const states = await board.describe(files.map(({ entry }) => entry.path), options);
+  const states = await board.files.describe(files.map(({ entry }) => entry.path), options);
   return files.flatMap(({ entry: { path, content }, sha256 }, index) => {
     const state = states[index];
     if (state?.kind === "file" && state.sha256 === sha256) return [];
@@ -144,17 +144,19 @@ async function removeLeftOvers(
   files: readonly StagedFile[],
   options: { readonly signal: AbortSignal },
 ): Promise<void> {
-  const [root] = await board.stat([TRANSACTION_DIRECTORY], options);
-  if (root?.kind !== "directory") return await board.removeTree(TRANSACTION_DIRECTORY, options);
+  const [root] = await board.files.stat([TRANSACTION_DIRECTORY], options);
+  if (root?.kind !== "directory") {
+    return await board.files.removeTree(TRANSACTION_DIRECTORY, options);
+  }
   const expected = new Map<string, TreeEntry["kind"]>([
     ...files.map(({ entry }) => [entry.path, "file"] as const),
     [NEW_DIRECTORY, "directory"],
     [OLD_DIRECTORY, "directory"],
     [DAMAGED, "file"],
   ]);
-  const entries = await board.walk(TRANSACTION_DIRECTORY, options);
+  const entries = await board.files.walk(TRANSACTION_DIRECTORY, options);
   const stray = entries.filter(({ path, kind }) => expected.get(path) !== kind)
     .map(({ path }) => path);
   const outermost = stray.filter((path) => !stray.some((other) => path.startsWith(`${other}/`)));
-  for (const path of outermost) await board.removeTree(path, options);
+  for (const path of outermost) await board.files.removeTree(path, options);
 }

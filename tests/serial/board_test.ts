@@ -35,13 +35,13 @@ Deno.test("connectBoard() finds main.py's file system when nothing is mounted at
   await onBoard({ files: files(tree) }, async (board, hardware) => {
     assertEquals(board.capabilities.root, "/flash");
     assertEquals(
-      (await board.walk("", { signal })).map(({ path }) => path).sort(),
+      (await board.files.walk("", { signal })).map(({ path }) => path).sort(),
       ["lib", "lib/a.py", "main.py"],
     );
-    assertEquals((await board.walk("lib", { signal })).map(({ path }) => path), ["lib/a.py"]);
-    await board.writeFiles([{ path: "new", content: bytesOf("1") }], { signal });
+    assertEquals((await board.files.walk("lib", { signal })).map(({ path }) => path), ["lib/a.py"]);
+    await board.files.writeFiles([{ path: "new", content: bytesOf("1") }], { signal });
     assertEquals((await hardware.files()).get("/flash/new"), bytesOf("1"));
-    assert(await board.space({ signal }) !== null);
+    assert(await board.files.space({ signal }) !== null);
   });
 });
 
@@ -111,7 +111,7 @@ Deno.test("Board's disposal starts main.py again", async (t) => {
   await t.step("when a request failed", async () => {
     await failure(async () => {
       await using board = await connectBoard(hardware.port, { signal });
-      await board.readFile("none", { signal });
+      await board.files.readFile("none", { signal });
     });
     await mainRuns(hardware.port);
   });
@@ -120,7 +120,7 @@ Deno.test("Board's disposal starts main.py again", async (t) => {
     const reason = new Error("enough");
     const error = await assertRejects(async () => {
       await using board = await connectBoard(hardware.port, { signal });
-      await board.writeFiles([{ path: "big", content: pattern(200_000) }], {
+      await board.files.writeFiles([{ path: "big", content: pattern(200_000) }], {
         signal: controller.signal,
         // When the next chunk has begun with its request for raw-paste.
         onProgress: () => void queueMicrotask(() => controller.abort(reason)),
@@ -142,7 +142,7 @@ Deno.test("Board's disposal does not wait when the cable was pulled", async () =
   await using hardware = await startWasmBoard();
   const board = await connectBoard(hardware.port, { signal });
   await hardware.unplug();
-  assertEquals((await failure(() => board.stat(["f"], { signal }))).code, "port_lost");
+  assertEquals((await failure(() => board.files.stat(["f"], { signal }))).code, "port_lost");
   const begun = performance.now();
   await board[Symbol.asyncDispose]();
   assert(performance.now() - begun < 2500, "waited for a board that is gone");
@@ -188,9 +188,9 @@ Deno.test({
           "long.bin": pattern(2000),
         };
         const entries = Object.entries(contents).map(([path, content]) => ({ path, content }));
-        await board.writeFiles(entries, { signal });
+        await board.files.writeFiles(entries, { signal });
         assertEquals(
-          await board.describe([...Object.keys(contents), "none"], { signal }),
+          await board.files.describe([...Object.keys(contents), "none"], { signal }),
           [
             ...entries.map(({ content }) => ({
               kind: "file" as const,
@@ -201,12 +201,12 @@ Deno.test({
           ],
         );
         assertEquals(
-          (await board.walk("", { signal })).map(({ path }) => path).sort(),
+          (await board.files.walk("", { signal })).map(({ path }) => path).sort(),
           ["main.py", ...Object.keys(contents)].sort(),
         );
-        for (const path of Object.keys(contents)) await board.removeTree(path, { signal });
-        assertEquals(await board.stat(["all.bin"], { signal }), [{ kind: "missing" }]);
-        assertEquals(await board.space({ signal }), null);
+        for (const path of Object.keys(contents)) await board.files.removeTree(path, { signal });
+        assertEquals(await board.files.stat(["all.bin"], { signal }), [{ kind: "missing" }]);
+        assertEquals(await board.files.space({ signal }), null);
       });
     }
     await t.step("its program runs again", () => mainRuns(hardware.port));
