@@ -11,6 +11,7 @@ import {
   type ControlEvent,
   controlEventSchema,
   KEEP_ALIVE_MS,
+  problemsOf,
   refusalSchema,
 } from "./control_protocol.ts";
 
@@ -76,9 +77,7 @@ export function checkedAnswer<Schema extends z.ZodType>(
 ): z.output<Schema> {
   const parsed = schema.safeParse(content);
   if (parsed.success) return parsed.data;
-  throw misunderstood(
-    parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; "),
-  );
+  throw misunderstood(problemsOf(parsed.error));
 }
 
 function misunderstood(what: string): UotaError {

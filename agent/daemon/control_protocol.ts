@@ -172,3 +172,10 @@ export type ControlEvent = z.output<typeof controlEventSchema>;
 
 /** What can follow in a stream, and what ends it. */
 export type LastEvent = Extract<ControlEvent, { readonly event: "result" | "error" }>;
+
+/** What is wrong with a message, by the way to each part. */
+export function problemsOf({ issues }: z.ZodError): string {
+  return issues
+    .map(({ path, message }) => path.length === 0 ? message : `${path.join(".")}: ${message}`)
+    .join("; ");
+}

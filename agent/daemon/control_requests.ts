@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { z } from "zod";
 import { type ErrorCode, messageOf } from "../../errors/mod.ts";
+import { problemsOf } from "./control_protocol.ts";
 
 const MAX_JSON_BYTES = 1024 * 1024;
 
@@ -54,10 +55,7 @@ export function checked<Schema extends z.ZodType>(
 ): z.output<Schema> {
   const parsed = schema.safeParse(content);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(({ path, message }) =>
-    path.length === 0 ? message : `${path.join(".")}: ${message}`
-  );
-  throw new Refusal(400, `The request is not understood: ${problems.join("; ")}`);
+  throw new Refusal(400, `The request is not understood: ${problemsOf(parsed.error)}`);
 }
 
 /** A body of at most so many bytes. @throws {Refusal} 400, 413 */

@@ -4,24 +4,8 @@
  */
 
 import assert from "node:assert/strict";
+import { MPREMOTE, mpremoteAvailable } from "./mpremote.ts";
 import { microbitAvailable, startMicrobit, startWasmBoard } from "./mod.ts";
-
-// Debian's script, and not whatever python3 comes first on PATH.
-const MPREMOTE = "/usr/bin/mpremote";
-
-async function mpremoteAvailable(): Promise<boolean> {
-  try {
-    await Deno.stat(MPREMOTE);
-    return true;
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    if (Deno.env.get("CI") !== undefined) {
-      throw new Error("CI needs .ci/install_mpremote to be run");
-    }
-    console.warn("mpremote is not installed: its tests are skipped. Run .ci/install_mpremote");
-    return false;
-  }
-}
 
 const ignoreMpremote = !await mpremoteAvailable();
 const ignoreMicrobit = ignoreMpremote || !await microbitAvailable();

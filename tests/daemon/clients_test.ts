@@ -2,12 +2,12 @@
 import { assertEquals, assertIncludes } from "../assert.ts";
 import { startWasmBoard } from "../boards/mod.ts";
 import { startNginx } from "../server/nginx.ts";
-import { type Files, onBoard, packed, published } from "../update/firmware.ts";
+import { type Files, onBoard, packed, PROGRAM, published } from "../update/firmware.ts";
 import { makeGateway } from "../update/gateway.ts";
 import { testNeeding } from "../update/needs.ts";
 import { DaemonProcess } from "./daemon_process.ts";
+import { polls } from "./polls.ts";
 
-const PROGRAM = "import time\nwhile True:\n    time.sleep_ms(20)\n";
 const OLD: Files = { "main.py": PROGRAM, "version": "1.0.0" };
 const RELEASE: Files = {
   "main.py": PROGRAM,
@@ -31,10 +31,10 @@ await testNeeding(
     let second: ReturnType<typeof update> | null = null;
     // The board holds still until the second one has come to the daemon, too.
     await board.atByte(20_000, async () => {
-      const before = (await server.log()).filter(({ uri }) => uri === "/latest").length;
+      const before = await polls(server);
       second = update();
       while (
-        (await server.log()).filter(({ uri }) => uri === "/latest").length === before
+        await polls(server) === before
       ) { /* … */ }
     });
     const results = await Promise.all([first, second]);
@@ -69,9 +69,8 @@ await testNeeding(
     assertIncludes(back.stdout, "1.0.0");
     assertEquals(new TextDecoder().decode((await board.files()).get("/version")), "1.0.0");
     // A release that somebody went back from does not come again by itself.
-    const polls = async () => (await server.log()).filter(({ uri }) => uri === "/latest").length;
-    const before = await polls();
-    while (await polls() < before + 3) { /* Each look at the log is a request of its own. */ }
+    const before = await polls(server);
+    while (await polls(server) < before + 3) { /* Each look at the log is a request of its own. */ }
     assertEquals(new TextDecoder().decode((await board.files()).get("/version")), "1.0.0");
     assertEquals(await daemon.stop(), { code: 0, signal: null });
   },

@@ -3,16 +3,19 @@ import { assert, assertEquals, assertIncludes } from "../assert.ts";
 import { startWasmBoard, type WasmBoard } from "../boards/mod.ts";
 import { watchPort } from "../boards/port_watch.ts";
 import { type Nginx, startNginx } from "../server/nginx.ts";
-import { digests, type Files, onBoard, packed, published } from "../update/firmware.ts";
+import {
+  digests,
+  type Files,
+  firmware,
+  onBoard,
+  packed,
+  published,
+  versionOn,
+} from "../update/firmware.ts";
 import { makeGateway } from "../update/gateway.ts";
 import { testNeeding } from "../update/needs.ts";
 import { DaemonProcess } from "./daemon_process.ts";
-
-const PROGRAM = "import time\nwhile True:\n    time.sleep_ms(20)\n";
-
-function firmware(version: string): Files {
-  return { "main.py": `# ${version}\n${PROGRAM}`, "version": version };
-}
+import { polls } from "./polls.ts";
 
 function publish(server: Nginx, version: string): Promise<void> {
   return server.publish({ ...published(version, packed(firmware(version))) });
@@ -20,15 +23,6 @@ function publish(server: Nginx, version: string): Promise<void> {
 
 function boardWith(version: string): Promise<WasmBoard> {
   return startWasmBoard({ files: onBoard(firmware(version)) });
-}
-
-async function versionOn(board: WasmBoard): Promise<string> {
-  return new TextDecoder().decode((await board.files()).get("/version"));
-}
-
-/** How often the source was polled. */
-async function polls(server: Nginx): Promise<number> {
-  return (await server.log()).filter(({ uri }) => uri === "/latest").length;
 }
 
 const POLLING = 'poll_interval = "1s"';

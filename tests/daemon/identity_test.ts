@@ -1,21 +1,11 @@
 /** Boards that only say themselves who they are, and what the daemon makes of it. */
 import { assertEquals } from "../assert.ts";
-import { startWasmBoard, type WasmBoard } from "../boards/mod.ts";
+import { startWasmBoard } from "../boards/mod.ts";
 import { startNginx } from "../server/nginx.ts";
-import { type Files, onBoard, packed, published } from "../update/firmware.ts";
+import { firmware, onBoard, packed, published, versionOn } from "../update/firmware.ts";
 import { makeGateway } from "../update/gateway.ts";
 import { testNeeding } from "../update/needs.ts";
 import { DaemonProcess } from "./daemon_process.ts";
-
-const PROGRAM = "import time\nwhile True:\n    time.sleep_ms(20)\n";
-
-function firmware(version: string): Files {
-  return { "main.py": PROGRAM, "version": version };
-}
-
-async function versionOn(board: WasmBoard): Promise<string> {
-  return new TextDecoder().decode((await board.files()).get("/version"));
-}
 
 await testNeeding(["nginx"], "uota daemon asks a board whose entry goes by its uid", async (t) => {
   await using server = await startNginx();

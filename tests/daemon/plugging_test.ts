@@ -2,12 +2,11 @@
 import { assert, assertEquals } from "../assert.ts";
 import { startWasmBoard } from "../boards/mod.ts";
 import { startNginx } from "../server/nginx.ts";
-import { digests, type Files, onBoard, packed, published } from "../update/firmware.ts";
+import { digests, type Files, onBoard, packed, PROGRAM, published } from "../update/firmware.ts";
 import { makeGateway } from "../update/gateway.ts";
 import { testNeeding } from "../update/needs.ts";
 import { DaemonProcess } from "./daemon_process.ts";
 
-const PROGRAM = "import time\nwhile True:\n    time.sleep_ms(20)\n";
 const CYCLES = 20;
 
 /** What a process holds of the kernel. */

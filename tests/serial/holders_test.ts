@@ -5,25 +5,11 @@ import { openTty } from "../../serial/tty.ts";
 import { assert, assertEquals, assertIncludes, assertRejects } from "../assert.ts";
 import { startWasmBoard } from "../boards/mod.ts";
 import { openTtyAsNobody } from "./as_nobody.ts";
+import { MPREMOTE, mpremoteAvailable } from "../boards/mpremote.ts";
 import { Line } from "./line.ts";
 
 const { signal } = new AbortController();
-const MPREMOTE = "/usr/bin/mpremote";
 const LIBC = new URL("../../serial/libc.ts", import.meta.url).href;
-
-async function mpremoteAvailable(): Promise<boolean> {
-  try {
-    await Deno.stat(MPREMOTE);
-    return true;
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    if (Deno.env.get("CI") !== undefined) {
-      throw new Error("CI needs .ci/install_mpremote to be run");
-    }
-    console.warn("mpremote is not installed: its tests are skipped. Run .ci/install_mpremote");
-    return false;
-  }
-}
 
 /** Another program, from when it has said "ready" until its end. */
 class Program implements AsyncDisposable {

@@ -1,27 +1,26 @@
 /** The daemon under a real systemd: installed by install.sh, with emulated boards and a web server. */
 import { assert, assertEquals, assertIncludes } from "../assert.ts";
-import { startWasmBoard, type WasmBoard } from "../boards/mod.ts";
+import { startWasmBoard } from "../boards/mod.ts";
 import { CHECKOUT } from "../install/installer.ts";
 import { type Nginx, startNginx } from "../server/nginx.ts";
-import { digests, type Files, onBoard, packed, published } from "../update/firmware.ts";
+import {
+  digests,
+  type Files,
+  firmware,
+  onBoard,
+  packed,
+  published,
+  versionOn,
+} from "../update/firmware.ts";
 import { testInMachine } from "./needing_machine.ts";
 import { Machine } from "./nspawn.ts";
 
 const INSTALL = "/srv/uota-gateway/install.sh";
 const UNIT = "uota-gateway.service";
 const CONFIG = "/etc/uota-gateway/gateway.toml";
-const PROGRAM = "import time\nwhile True:\n    time.sleep_ms(20)\n";
-
-function firmware(version: string, more: Files = {}): Files {
-  return { "main.py": `# ${version}\n${PROGRAM}`, "version": version, ...more };
-}
 
 function publish(server: Nginx, release: Files): Promise<void> {
   return server.publish({ ...published(String(release["version"]), packed(release)) });
-}
-
-async function versionOn(board: WasmBoard): Promise<string> {
-  return new TextDecoder().decode((await board.files()).get("/version"));
 }
 
 await testInMachine("the daemon as a service of a real systemd", async (t) => {

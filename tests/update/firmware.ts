@@ -1,5 +1,6 @@
 /** Firmware of boards and releases: files by name, archives of them, notices about those. */
 import { createHash } from "node:crypto";
+import type { WasmBoard } from "../boards/mod.ts";
 import { archive } from "../agent/release/tar_writer.ts";
 
 /** Relative path and content. */
@@ -66,4 +67,28 @@ export function digests(tree: ReadonlyMap<string, Uint8Array>): readonly string[
 
 function bytesOf(content: string | Uint8Array): Uint8Array<ArrayBuffer> {
   return typeof content === "string" ? new TextEncoder().encode(content) : content.slice();
+}
+
+/** A program that runs on, and can be interrupted at any time. */
+export const PROGRAM = "import time\nwhile True:\n    time.sleep_ms(20)\n";
+
+/** A firmware that runs on, with a program of its own for each version. */
+export function firmware(version: string, more: Files = {}): Files {
+  return { "main.py": `# ${version}\n${PROGRAM}`, "version": version, ...more };
+}
+
+/** Files that differ, and whose content hardly compresses: some seconds of work for a board. */
+export function dataFiles(count: number, sizeBytes: number): Files {
+  return Object.fromEntries(
+    Array.from({ length: count }, (_, index) => {
+      const content = new Uint8Array(sizeBytes)
+        .map((_, at) => (at * 31 + index * 7) ^ (at >> 5));
+      return [`data_${index}.bin`, content];
+    }),
+  );
+}
+
+/** The version in the board's file. */
+export async function versionOn(board: WasmBoard): Promise<string> {
+  return new TextDecoder().decode((await board.files()).get("/version"));
 }

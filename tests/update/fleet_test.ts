@@ -2,12 +2,10 @@
 import { assert, assertEquals, assertIncludes } from "../assert.ts";
 import { startMicrobit, startWasmBoard } from "../boards/mod.ts";
 import { startNginx } from "../server/nginx.ts";
-import { digests, type Files, onBoard, packedByTar, sha256 } from "./firmware.ts";
+import { digests, type Files, onBoard, packedByTar, PROGRAM, sha256 } from "./firmware.ts";
 import { makeGateway } from "./gateway.ts";
 import { mpremoteCommand, readBack } from "./mpremote.ts";
 import { testNeeding } from "./needs.ts";
-
-const PROGRAM = "import time\nwhile True:\n    time.sleep_ms(20)\n";
 
 const RELEASE: Files = {
   "main.py": `# Release 2.0.1\n${PROGRAM}`,

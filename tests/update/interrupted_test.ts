@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertIncludes } from "../assert.ts";
 import { Probe } from "../boards/mod.ts";
 import { startBoardRig } from "./board_rig.ts";
-import { digests, type Files, onBoard } from "./firmware.ts";
+import { dataFiles, digests, type Files, onBoard } from "./firmware.ts";
 import { inShort } from "./gateway.ts";
 
 const PROGRAM = `import time
@@ -14,12 +14,7 @@ const OLD: Files = { "main.py": PROGRAM, "version": "1.0\n" };
 
 /** Some seconds of work for a board, in files that are done one after the other. */
 const NEW: Files = {
-  ...Object.fromEntries(
-    Array.from({ length: 12 }, (_, index) => {
-      const content = new Uint8Array(20_000).map((_, at) => (at * 31 + index * 7) ^ (at >> 5));
-      return [`data_${index}.bin`, content];
-    }),
-  ),
+  ...dataFiles(12, 20_000),
   "version": "2.0\n",
 };
 const EXPECTED = digests(onBoard({ ...OLD, ...NEW }));

@@ -1,19 +1,5 @@
 /** mpremote as the judge of what an update left on a board: another program, read from outside. */
-
-/** Debian's script, and not whatever python3 comes first on PATH. */
-const MPREMOTE = "/usr/bin/mpremote";
-
-/** @throws {Error} in CI, where everything has to be there */
-export async function mpremoteAvailable(): Promise<boolean> {
-  try {
-    await Deno.stat(MPREMOTE);
-    return true;
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    if (Deno.env.has("CI")) throw new Error("CI needs .ci/install_mpremote to be run");
-    return false;
-  }
-}
+import { MPREMOTE } from "../boards/mpremote.ts";
 
 /** A command of mpremote on a port, to be run or left running. */
 export function mpremoteCommand(port: string, ...args: readonly string[]): Deno.Command {

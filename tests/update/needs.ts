@@ -4,7 +4,7 @@
  */
 import { microbitAvailable } from "../boards/mod.ts";
 import { whyNoNginx } from "../server/nginx.ts";
-import { mpremoteAvailable } from "./mpremote.ts";
+import { mpremoteAvailable } from "../boards/mpremote.ts";
 
 export type Need = "nginx" | "micro:bit" | "mpremote";
 

@@ -2,7 +2,7 @@
 import { PortWatch } from "../../serial/mod.ts";
 import { assert, assertEquals } from "../assert.ts";
 import { type BoardRig, startBoardRig } from "./board_rig.ts";
-import { digests, type Files, onBoard } from "./firmware.ts";
+import { dataFiles, digests, type Files, onBoard } from "./firmware.ts";
 import { inShort } from "./gateway.ts";
 
 const TIMEOUT_MS = 2500;
@@ -18,12 +18,7 @@ const OLD: Files = { "main.py": WATCHED, "version": "1.0\n" };
 const FILES = 12;
 const FILE_BYTES = 90_000;
 const NEW: Files = {
-  ...Object.fromEntries(
-    Array.from({ length: FILES }, (_, index) => {
-      const content = new Uint8Array(FILE_BYTES).map((_, at) => (at * 31 + index * 7) ^ (at >> 5));
-      return [`data_${index}.bin`, content];
-    }),
-  ),
+  ...dataFiles(FILES, FILE_BYTES),
   "main.py": `${WATCHED}# the new one\n`,
   "version": "2.0\n",
 };

@@ -7,22 +7,24 @@ import type { UpdateRequest } from "../../../agent/update.ts";
 import { UotaError } from "../../../errors/mod.ts";
 import { startWasmBoard } from "../../boards/mod.ts";
 import { startBoardRig } from "../../update/board_rig.ts";
-import { digests, type Files, onBoard, packed, sha256 } from "../../update/firmware.ts";
+import {
+  dataFiles,
+  digests,
+  type Files,
+  onBoard,
+  packed,
+  PROGRAM,
+  sha256,
+} from "../../update/firmware.ts";
 import { inShort, makeGateway } from "../../update/gateway.ts";
 import { never, startControl } from "./control_rig.ts";
 
-const PROGRAM = "import time\nwhile True:\n    time.sleep_ms(20)\n";
 const OLD: Files = { "main.py": PROGRAM, "version": "1.0\n" };
 const NEW: Files = { "main.py": `# 2.0\n${PROGRAM}`, "data.txt": "new\n", "version": "2.0\n" };
 
 /** Some seconds of work for a board. */
 const LARGE: Files = {
-  ...Object.fromEntries(
-    Array.from({ length: 12 }, (_, index) => {
-      const content = new Uint8Array(20_000).map((_, at) => (at * 31 + index * 7) ^ (at >> 5));
-      return [`data_${index}.bin`, content];
-    }),
-  ),
+  ...dataFiles(12, 20_000),
   "version": "2.0\n",
 };
 
