@@ -75,3 +75,35 @@ await testNeeding(
     assertEquals(await daemon.stop(), { code: 0, signal: null });
   },
 );
+
+await testNeeding(
+  ["nginx"],
+  "who joined a job through the daemon keeps it when the first one leaves",
+  async () => {
+    await using server = await startNginx();
+    await server.publish({ ...published("1.1.0", packed(RELEASE)) });
+    await using board = await startWasmBoard({ files: onBoard(OLD) });
+    await using gateway = await makeGateway({
+      ...{ url: server.url, ports: [board.port], defaults: "auto = false" },
+    });
+    await using _daemon = await DaemonProcess.start(gateway.configFile);
+    const first = gateway.start("update", "--board", "all");
+    const output = Promise.all([first.stdout.text(), first.stderr.text()]);
+    let second: ReturnType<typeof gateway.run> | null = null;
+    await board.atByte(20_000, async () => {
+      const before = await polls(server);
+      second = gateway.run("update", "--board", "all", "--json");
+      while (await polls(server) === before) { /* Each look at the log is a request of its own. */ }
+      // The first one goes once the second one is there: the board holds still meanwhile.
+      first.kill("SIGINT");
+      await first.status;
+    });
+    await output;
+    const result = await (second as ReturnType<typeof gateway.run> | null);
+    assertEquals(result?.code, 0, result?.stderr);
+    const [outcome] = JSON.parse(result?.stdout ?? "").boards;
+    assertEquals([outcome.outcome, outcome.to], ["updated", "1.1.0"]);
+    const [attempt] = JSON.parse((await gateway.run("history", "--json")).stdout);
+    assertEquals(attempt.outcome, "updated");
+  },
+);
