@@ -2,6 +2,7 @@
 import { assertEquals, assertIncludes } from "../assert.ts";
 import { startWasmBoard } from "../boards/mod.ts";
 import { startNginx } from "../server/nginx.ts";
+import { Transcript } from "../system/transcript.ts";
 import { type Files, onBoard, packed, PROGRAM, published } from "../update/firmware.ts";
 import { makeGateway } from "../update/gateway.ts";
 import { testNeeding } from "../update/needs.ts";
@@ -87,23 +88,27 @@ await testNeeding(
       ...{ url: server.url, ports: [board.port], defaults: "auto = false" },
     });
     await using _daemon = await DaemonProcess.start(gateway.configFile);
-    const first = gateway.start("update", "--board", "all");
-    const output = Promise.all([first.stdout.text(), first.stderr.text()]);
-    let second: ReturnType<typeof gateway.run> | null = null;
+    const update = () => gateway.start("update", "--board", "all", "--json", "--verbose");
+    const first = update();
+    const leaving = new Transcript(first.stdout, first.stderr);
+    const joining = Promise.withResolvers<Deno.ChildProcess>();
+    const told = joining.promise.then(({ stderr }) => new Transcript(stderr));
     await board.atByte(20_000, async () => {
-      const before = await polls(server);
-      second = gateway.run("update", "--board", "all", "--json");
-      while (await polls(server) === before) { /* Each look at the log is a request of its own. */ }
-      // The first one goes once the second one is there: the board holds still meanwhile.
+      joining.resolve(update());
+      // Who joins is told how far the job is; then the one who began it goes.
+      await (await told).until(board.port, 20_000);
       first.kill("SIGINT");
-      await first.status;
+      await Promise.all([first.status, leaving.ended]);
     });
-    await output;
-    const result = await (second as ReturnType<typeof gateway.run> | null);
-    assertEquals(result?.code, 0, result?.stderr);
-    const [outcome] = JSON.parse(result?.stdout ?? "").boards;
+    const second = await joining.promise;
+    const answer = await second.stdout.text();
+    const { code } = await second.status;
+    const { text, ended } = await told;
+    await ended;
+    assertEquals(code, 0, text);
+    const [outcome] = JSON.parse(answer).boards;
     assertEquals([outcome.outcome, outcome.to], ["updated", "1.1.0"]);
-    const [attempt] = JSON.parse((await gateway.run("history", "--json")).stdout);
-    assertEquals(attempt.outcome, "updated");
+    const attempts = JSON.parse((await gateway.run("history", "--json")).stdout);
+    assertEquals(attempts.map((attempt: { outcome: string }) => attempt.outcome), ["updated"]);
   },
 );
