@@ -179,10 +179,11 @@ async function publish(
 
 async function readLog(origin: string, file: string): Promise<readonly LoggedRequest[]> {
   // nginx logs a request after it answered it. The one worker turns to this request only when it
-  // is done with those before, so that their lines are there by its answer.
+  // is done with those before, so that their lines are there by its answer. Its own line may be half
+  // written by now: what has no end is not one yet.
   const sentinel = await fetch(`${origin}${SENTINEL}`);
   await sentinel.body?.cancel();
-  const lines = (await Deno.readTextFile(file)).split("\n").filter((line) => line !== "");
+  const lines = (await Deno.readTextFile(file)).split("\n").slice(0, -1);
   // The format is the one in the configuration above.
   const requests = lines.map((line) => JSON.parse(line) as LoggedRequest);
   return requests.filter(({ uri }) => uri !== SENTINEL);
