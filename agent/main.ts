@@ -18,7 +18,7 @@ const EXIT_OF_SIGNAL = { SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated } as
 if (import.meta.main) Deno.exit(await main(Deno.args));
 
 async function main(args: readonly string[]): Promise<ExitCode> {
-  const terminal = systemTerminal(Deno.env);
+  const terminal = await systemTerminal(Deno.env);
   const root = new AbortController();
   let exitOfSignal: ExitCode | null = null;
   let endsBySignal = false;

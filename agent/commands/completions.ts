@@ -1,16 +1,13 @@
 /** `uota completions` and `uota manual`: what install.sh puts beside the program. */
 import { bashCompletions } from "../completions/bash.ts";
 import { fishCompletions } from "../completions/fish.ts";
+import type { CompletionKind } from "../completions/kinds.ts";
 import { selectorsOf } from "../completions/selectors.ts";
 import { zshCompletions } from "../completions/zsh.ts";
 import { EXIT, type ExitCode } from "../exit_code.ts";
 import { manualPage } from "./manual_page.ts";
 import type { CommandContext } from "./context.ts";
 import type { ProgramOutline } from "./program_outline.ts";
-
-/** What `uota completions` can be asked for; `boards` is for the other three. */
-export const COMPLETION_KINDS = ["bash", "zsh", "fish", "boards"] as const;
-export type CompletionKind = typeof COMPLETION_KINDS[number];
 
 export async function runCompletions(
   request: { readonly kind: CompletionKind; readonly program: ProgramOutline },

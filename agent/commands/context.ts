@@ -8,7 +8,6 @@ import {
 import { connectControl } from "../daemon/control_client.ts";
 import type { ExitCode } from "../exit_code.ts";
 import type { Gateway } from "../gateway.ts";
-import { LocalGateway } from "../local_gateway.ts";
 import { showProgress, type Verbosity } from "../report/progress.ts";
 import type { Progress } from "../report/progress.ts";
 import { type EventLog, openEventLog } from "../report/event_log.ts";
@@ -76,7 +75,9 @@ export class CommandContext {
     const daemon = controlSocket === null
       ? null
       : await connectControl(controlSocket, { signal: this.signal });
-    return daemon ?? new LocalGateway(config, this.env);
+    if (daemon) return daemon;
+    const { LocalGateway } = await import("../local_gateway.ts");
+    return new LocalGateway(config, this.env);
   }
 
   /** Says something on stderr that is no result. */

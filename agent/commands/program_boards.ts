@@ -1,12 +1,14 @@
-/** The commands that touch boards: what they are called and which flags they take. */
+/**
+ * The commands that touch boards: what they are called and which flags they take. What runs them is
+ * loaded when it is needed: on a small machine loading all of it takes longer than most commands.
+ */
 import { type Command, InvalidArgumentError } from "commander";
 import { MAX_JOBS } from "../../config/mod.ts";
 import { UotaError } from "../../errors/mod.ts";
-import { runBoards } from "./boards.ts";
-import type { RunCommand } from "./context.ts";
+import type { ExitCode } from "../exit_code.ts";
+import type { CommandContext, RunCommand } from "./context.ts";
 import { examples, SELECTOR_HELP } from "./program_help.ts";
-import { runRollback } from "./rollback.ts";
-import { runUpdate } from "./update.ts";
+import type { UpdateRequest } from "../update.ts";
 
 interface UpdateFlags {
   readonly board?: readonly string[];
@@ -35,7 +37,7 @@ export function addBoardCommands(program: Command, run: RunCommand): void {
         ["uota boards --json", "for a program to read"],
       ),
     )
-    .action(() => run(runBoards));
+    .action(() => run(async (context) => (await import("./boards.ts")).runBoards(context)));
   addRollback(program, run);
 }
 
@@ -62,7 +64,7 @@ function addUpdate(program: Command, run: RunCommand): void {
       }
       const { jobs = null, archive = null } = flags;
       const request = { selectors, versionCheck, force, dryRun, jobs, archive };
-      return run((context) => runUpdate(request, context));
+      return run((context) => update(request, context));
     });
 }
 
@@ -78,7 +80,7 @@ function addCheck(program: Command, run: RunCommand): void {
     )
     .action(({ board: selectors = ["all"], jobs }: SelectionFlags) => {
       const request = { selectors, versionCheck: true, force: false, dryRun: true, archive: null };
-      return run((context) => runUpdate({ ...request, jobs: jobs ?? null }, context));
+      return run((context) => update({ ...request, jobs: jobs ?? null }, context));
     });
 }
 
@@ -93,8 +95,15 @@ function addRollback(program: Command, run: RunCommand): void {
     )
     .action(({ board: selectors, jobs }: SelectionFlags) => {
       if (selectors === undefined) throw new UotaError("usage", "rollback needs --board SELECTOR");
-      return run((context) => runRollback({ selectors, jobs: jobs ?? null }, context));
+      return run(async (context) =>
+        (await import("./rollback.ts")).runRollback({ selectors, jobs: jobs ?? null }, context)
+      );
     });
+}
+
+async function update(request: UpdateRequest, context: CommandContext): Promise<ExitCode> {
+  const { runUpdate } = await import("./update.ts");
+  return await runUpdate(request, context);
 }
 
 /** Variadic flags may be given several times, with several values each. */

@@ -1,19 +1,15 @@
-/** The commands that concern the gateway itself and touch no board. */
+/** The commands that concern the gateway itself and touch no board; each is loaded when it is needed. */
 import { Argument, type Command } from "commander";
-import { COMPLETION_KINDS, type CompletionKind, runCompletions, runManual } from "./completions.ts";
+import { COMPLETION_KINDS, type CompletionKind } from "../completions/kinds.ts";
 import type { RunCommand } from "./context.ts";
-import { runDaemon } from "./daemon.ts";
-import { runDemoCommand } from "./demo.ts";
-import { runDoctor } from "./doctor.ts";
 import { examples, SELECTOR_HELP } from "./program_help.ts";
 import { outlineOf } from "./program_outline.ts";
-import { runHistory, runStatus } from "./records.ts";
 
 export function addGatewayCommands(program: Command, run: RunCommand): void {
   program.command("status")
     .description("What the gateway knows of each board: version, last outcome and when.")
     .addHelpText("after", examples(["uota status", "touches no board"]))
-    .action(() => run(runStatus));
+    .action(() => run(async (context) => (await import("./records.ts")).runStatus(context)));
 
   program.command("history")
     .description("Past attempts, newest first, with their reasons.")
@@ -23,7 +19,7 @@ export function addGatewayCommands(program: Command, run: RunCommand): void {
       SELECTOR_HELP + examples(["uota history --board greenhouse-1", "what happened to it"]),
     )
     .action(({ board = [] }: { readonly board?: readonly string[] }) =>
-      run((context) => runHistory(board, context))
+      run(async (context) => (await import("./records.ts")).runHistory(board, context))
     );
 
   program.command("daemon")
@@ -36,7 +32,7 @@ export function addGatewayCommands(program: Command, run: RunCommand): void {
         ["journalctl -u uota-gateway", "what it has done"],
       ),
     )
-    .action(() => run(runDaemon));
+    .action(() => run(async (context) => (await import("./daemon.ts")).runDaemon(context)));
 
   program.command("doctor")
     .description("Check what stops gateways from working, and say what mends it. Changes nothing.")
@@ -47,22 +43,29 @@ export function addGatewayCommands(program: Command, run: RunCommand): void {
         ["sudo uota doctor", "sees also what only root may read"],
       ),
     )
-    .action(() => run(runDoctor));
+    .action(() => run(async (context) => (await import("./doctor.ts")).runDoctor(context)));
 
   program.command("demo")
     .description("Update an emulated board from a release server, both on this machine.")
     .addHelpText("after", examples(["uota demo", "needs no root, no board and no configuration"]))
-    .action(() => run(runDemoCommand));
+    .action(() => run(async (context) => (await import("./demo.ts")).runDemoCommand(context)));
 
   // For install.sh, which puts their output where shells and man(1) look.
   program.command("completions", { hidden: true })
     .description("Print the completions for a shell.")
     .addArgument(new Argument("<shell>").choices(COMPLETION_KINDS))
     .action((kind: CompletionKind) =>
-      run((context) => runCompletions({ kind, program: outlineOf(program) }, context))
+      run(async (context) => {
+        const { runCompletions } = await import("./completions.ts");
+        return await runCompletions({ kind, program: outlineOf(program) }, context);
+      })
     );
 
   program.command("manual", { hidden: true })
     .description("Print the manual page.")
-    .action(() => run((context) => runManual(outlineOf(program), context)));
+    .action(() =>
+      run(async (context) =>
+        (await import("./completions.ts")).runManual(outlineOf(program), context)
+      )
+    );
 }

@@ -3,7 +3,7 @@
  * to `err`. Nothing else in the project writes to them.
  */
 import process from "node:process";
-import { createLogUpdate } from "log-update";
+import type { createLogUpdate } from "log-update";
 import type { Environment } from "../../config/mod.ts";
 
 /** Lines at the end of a terminal that are drawn anew. */
@@ -28,18 +28,20 @@ export interface Terminal {
 }
 
 /** The process's own streams. */
-export function systemTerminal(env: Environment): Terminal {
+export async function systemTerminal(env: Environment): Promise<Terminal> {
   const plain = env.get("TERM") === "dumb";
   const color = !plain && !env.get("NO_COLOR");
   const outIsTerminal = Deno.stdout.isTerminal();
   const errIsTerminal = Deno.stderr.isTerminal();
+  // Loaded only where it is used, since it is large.
+  const library = errIsTerminal && !plain ? await import("log-update") : null;
   return {
     out: (text) => writeAll(Deno.stdout, text),
     err: (text) => writeAll(Deno.stderr, text),
     outColumns: outIsTerminal ? process.stdout.columns || 80 : null,
     outColor: color && outIsTerminal,
     errColor: color && errIsTerminal,
-    live: errIsTerminal && !plain ? liveArea : null,
+    live: library && (() => liveArea(library.createLogUpdate)),
     errSize: () => ({
       columns: process.stderr.columns || 80,
       rows: process.stderr.rows || 24,
@@ -47,8 +49,8 @@ export function systemTerminal(env: Environment): Terminal {
   };
 }
 
-function liveArea(): LiveArea {
-  const update = createLogUpdate(process.stderr);
+function liveArea(create: typeof createLogUpdate): LiveArea {
+  const update = create(process.stderr);
   return {
     draw: (lines) => update(lines.join("\n")),
     print: (line) => update.persist(line),
