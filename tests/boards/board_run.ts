@@ -138,14 +138,16 @@ export class BoardRun {
     this.#control.stop();
     this.#faults.release();
     this.#wakeUart();
-    const grace = Promise.withResolvers<void>();
-    const timer = setTimeout(grace.resolve, POWER_OFF_GRACE_MS);
-    await Promise.race([this.#off.promise, grace.promise]);
+    const grace = Promise.withResolvers<"late">();
+    const timer = setTimeout(() => grace.resolve("late"), POWER_OFF_GRACE_MS);
+    const ended = await Promise.race([this.#off.promise, grace.promise]);
     clearTimeout(timer);
     await this.caughtUp();
     // The runtime ends no thread that computes, and a program may catch whatever is raised in it:
     // only without its memory does it end for certain.
-    if (this.#memory !== null) new Uint8Array(this.#memory).fill(NO_ADDRESS_BYTE);
+    if (ended === "late" && this.#memory !== null) {
+      new Uint8Array(this.#memory).fill(NO_ADDRESS_BYTE);
+    }
     await this.#off.promise;
     this.#processor.terminate();
     await this.#uartEnded.promise;

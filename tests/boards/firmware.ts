@@ -71,6 +71,8 @@ export class Firmware {
       raw = this.#serve(interpreter, raw);
       this.#print("MPY: soft reboot\r\n");
       syscalls.closeAll();
+      // At a cold start it is all zeroes, and most of it is never touched.
+      new Uint8Array(this.memory.buffer).fill(0);
     }
   }
 
@@ -85,7 +87,6 @@ export class Firmware {
   }
 
   async #start(syscalls: Record<string, HostFunction>): Promise<Interpreter> {
-    new Uint8Array(this.memory.buffer).fill(0);
     const collector = new Collector(this.memory);
     const traps = new Traps({ console: this.#console, memory: this.memory, collector });
     const read = syscalls["fd_read"];
