@@ -58,8 +58,14 @@ await testNeeding(
   },
 );
 
-const RUNNING: Files = { ...OLD, "main.py": "print('old runs')\nwhile True: pass\n" };
-const WATCHED: Files = { ...NEW, "main.py": "print('new runs')\nwhile True: pass\n" };
+const RUNNING: Files = {
+  ...OLD,
+  "main.py": "from microbit import sleep\nprint('old runs')\nwhile True: sleep(20)\n",
+};
+const WATCHED: Files = {
+  ...NEW,
+  "main.py": "from microbit import sleep\nprint('new runs')\nwhile True: sleep(20)\n",
+};
 
 await testNeeding(
   ["micro:bit", "mpremote"],
@@ -84,7 +90,7 @@ await testNeeding(
   "rollback() takes a micro:bit back to the release that the gateway installed before",
   async () => {
     await using board = await startMicrobit({ files: onMicrobit(RUNNING) });
-    await using gateway = await makeGateway({ ports: [board.port], confirm: "3s" });
+    await using gateway = await makeGateway({ ports: [board.port], confirm: "500ms" });
     const install = async (files: Files) => {
       const archive = `${gateway.directory}/firmware.tar.gz`;
       await Deno.writeFile(archive, packed(files));
