@@ -12,8 +12,8 @@ Deno.test("update() leaves no board half-updated after a sample of cuts", async 
     releases: RELEASE_KINDS,
     fileSystems: FILE_SYSTEM_KINDS,
     cuts: CUT_KINDS,
-    singles: 5,
-    doubles: 2,
+    singles: 3,
+    doubles: 1,
     seed: 1,
     jobs: 4,
     onProgress: ({ name, verdict }) => {
