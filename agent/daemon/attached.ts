@@ -4,6 +4,7 @@
  */
 import { lstat, stat } from "node:fs/promises";
 import { findPorts, type PortInfo } from "../../serial/mod.ts";
+import { bootId } from "../boot_id.ts";
 
 /** A port and the time between plugging in and pulling out to which it belongs. */
 export interface AttachedPort {
@@ -32,7 +33,7 @@ async function sessionOf({ path, devicePath, usb }: PortInfo): Promise<string | 
     // udev touches its links to USB devices whenever it is asked to look again.
     const isLinked = usb === null && link.isSymbolicLink();
     const made = isLinked ? `${link.ino} ${link.mtimeMs}` : "";
-    return `${made} ${node.dev} ${node.ino} ${node.rdev}`;
+    return `${bootId} ${made} ${node.dev} ${node.ino} ${node.rdev}`;
   } catch {
     return null;
   }

@@ -3,14 +3,15 @@
  * when its source offers something else, and again after a failure.
  *
  * INVARIANTS
- * - A board that is as it should be is left alone: its program is not interrupted to find out.
+ * - A board that is as it should be is left alone: its program is not interrupted to find out, also
+ *   not by a daemon that has just started, where the board was plugged in all the time.
  * - A port that comes back while a job on its board is under way belongs to that job, until the job
  *   has ended, however that comes about.
  * - Visits go through the turns, so that a board never has two jobs.
  * - What a visit found out under one configuration does not settle the board under the next.
  */
 import type { BoardSettings, GatewayConfig } from "../../config/mod.ts";
-import { UotaError } from "../../errors/mod.ts";
+import { messageOf, UotaError } from "../../errors/mod.ts";
 import type { ProgressEvent, Shared } from "../attempts.ts";
 import type { Outcome } from "../board/outcome.ts";
 import { type FleetBoard, identify, knownBoards } from "../fleet/identity.ts";
@@ -18,7 +19,7 @@ import { boardKey } from "../fleet/store.ts";
 import { compareVersions, type Release } from "../release/mod.ts";
 import { bringToOffers, mayHaveEntry } from "../update.ts";
 import { type AttachedPort, attachedPorts, mayBeSameBoard } from "./attached.ts";
-import { type Kept, newlyKept, stopTimer } from "./kept.ts";
+import { type Kept, newlyKept, stopTimer, wish } from "./kept.ts";
 import { retryDelayMs } from "./retry_delay.ts";
 
 /** What sources offer, by a board's own URL; null is the common source. */
@@ -81,7 +82,7 @@ export class Keeper {
       const old = kept.board;
       kept.known = known[index] ?? kept.known;
       kept.board = old.uid === null ? kept.known : identify(config, kept.known, old.uid);
-      if (wish(old, before) !== wish(kept.board, config)) kept.settledFor = null;
+      if (wish(old, before) !== wish(kept.board, config)) this.#settle(kept, null);
     }
     this.releaseChanged();
   }
@@ -149,7 +150,37 @@ export class Keeper {
     if (job === null) claims.forget(port.path);
     const kept = newlyKept(port, { session, known, job });
     this.#kept.set(port.path, kept);
+    if (job === null) this.#recall(kept);
     this.#schedule(kept, 0);
+  }
+
+  /** What an earlier daemon has found out about a board that was plugged in all the time. */
+  #recall(kept: Kept): void {
+    const { shared: { memory, claims }, signal } = this.#options;
+    const noted = memory.store.settled.on(kept.port.path);
+    if (noted === null || noted.session !== kept.session) return;
+    const { uid } = noted;
+    const board = uid === null ? kept.known : identify(this.#config, kept.known, uid);
+    if (noted.wish !== wish(board, this.#config)) return;
+    kept.board = board;
+    kept.settledFor = noted.sha256;
+    using claim = claims.begin(kept.port.path);
+    // Another port with the same board hears of it when it is visited.
+    claim.identify(uid, signal).catch(() => {});
+  }
+
+  /** @param sha256 the archive for which there is nothing to do; null: nobody knows */
+  #settle(kept: Kept, sha256: string | null): void {
+    const { port: { path }, session, board } = kept;
+    const { settled } = this.#options.shared.memory.store;
+    kept.settledFor = sha256;
+    try {
+      if (sha256 === null) settled.forget(path);
+      else settled.note(path, { session, uid: board.uid, wish: wish(board, this.#config), sha256 });
+    } catch (error) {
+      // Without the note the next daemon asks the board, which is no reason to fail a job.
+      this.#options.log(`Nothing could be noted of ${path}: ${messageOf(error)}`);
+    }
   }
 
   /** The board is there and was asked: who it is, and whether that settles it. */
@@ -157,7 +188,9 @@ export class Keeper {
     if (outcome.uid !== null) kept.board = identify(this.#config, kept.known, outcome.uid);
     const release = this.#releaseFor(kept);
     const isDecided = outcome.reason === null || !UNDECIDED.has(outcome.reason.code);
-    if (release && isDecided && outcome.to === release.version) kept.settledFor = release.sha256;
+    if (release && isDecided && outcome.to === release.version) this.#settle(kept, release.sha256);
+    // The attempt is newer than what was noted before it.
+    else if (kept.settledFor !== null) this.#settle(kept, kept.settledFor);
   }
 
   /** Somebody else's job has failed on the board. */
@@ -165,7 +198,7 @@ export class Keeper {
     if (outcome.outcome !== "failed" || outcome.reason?.code === "cancelled") return;
     const delayMs = retryDelayMs(outcome, ++kept.failures);
     if (delayMs === null) return;
-    kept.settledFor = null;
+    this.#settle(kept, null);
     this.#schedule(kept, delayMs);
   }
 
@@ -200,7 +233,7 @@ export class Keeper {
     // A port that went meanwhile, or came back as another, has a record of its own.
     if (this.#kept.get(kept.port.path) !== kept) return;
     if (generation !== this.#generation) {
-      kept.settledFor = null;
+      this.#settle(kept, null);
       kept.again = true;
     }
     if (kept.again) this.#schedule(kept, 0);
@@ -222,6 +255,7 @@ export class Keeper {
     const retryMs = retryDelayMs(outcome, kept.failures);
     // Nothing to gain by itself: settled as far as this release is concerned.
     if (retryMs === null && !isPresent(outcome)) {
+      // Not noted: whoever starts the daemon again may have mended what was wrong.
       kept.settledFor = this.#releaseFor(kept)?.sha256 ?? null;
     }
     return retryMs;
@@ -265,12 +299,6 @@ const UNDECIDED: ReadonlySet<string> = new Set(["dry_run", "by_hand_only", "not_
 /** The board is there and was asked; whatever it has, the job has settled it. */
 function isPresent({ outcome }: Outcome): boolean {
   return outcome !== "unreachable" && outcome !== "failed";
-}
-
-/** What decides which release a board should have; the rest of its settings is for the next visit. */
-function wish({ entry }: FleetBoard, { defaults }: GatewayConfig): string {
-  const { auto, pin } = entry?.settings ?? defaults;
-  return JSON.stringify([entry?.url ?? null, auto, pin]);
 }
 
 function offersOf(releases: Releases) {

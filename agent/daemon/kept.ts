@@ -1,4 +1,5 @@
 /** What the keeper knows of one port and the board on it. */
+import type { GatewayConfig } from "../../config/mod.ts";
 import type { PortInfo } from "../../serial/mod.ts";
 import type { FleetBoard } from "../fleet/identity.ts";
 
@@ -41,6 +42,12 @@ export function newlyKept(
     again: false,
     gone: false,
   };
+}
+
+/** What decides which release a board should have; the rest of its settings is for the next visit. */
+export function wish({ entry }: FleetBoard, { defaults }: GatewayConfig): string {
+  const { auto, pin } = entry?.settings ?? defaults;
+  return JSON.stringify([entry?.url ?? null, auto, pin]);
 }
 
 export function stopTimer(kept: Kept): void {

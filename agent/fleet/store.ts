@@ -10,9 +10,11 @@
 import type { DatabaseSync } from "node:sqlite";
 import { readFileSync } from "node:fs";
 import { z } from "zod";
+import { bootId } from "../boot_id.ts";
 import type { Outcome, Reason, ReasonCode } from "../board/outcome.ts";
 import { type AttemptRecord, type BoardStatus, boardStatusSchema } from "./records.ts";
 import { storeFailure } from "./store_failure.ts";
+import { SettledBoards } from "./store_settled.ts";
 import { attemptsOf, type StoredBoard, storedBoards, thinAttempts } from "./store_history.ts";
 import { databasePath, openDatabase, type OpenDatabaseOptions } from "./store_schema.ts";
 
@@ -51,10 +53,13 @@ export interface AttemptedBoard {
 
 /** An open store. Dispose of it to close the file. */
 export class Store implements Disposable {
+  /** Which boards need nothing while they stay plugged in. */
+  readonly settled: SettledBoards;
   readonly #database: DatabaseSync;
   readonly #now: () => Date;
 
   private constructor(database: DatabaseSync, now: () => Date) {
+    this.settled = new SettledBoards(database);
     this.#database = database;
     this.#now = now;
   }
@@ -280,12 +285,9 @@ function isRunning(process: string): boolean {
 
 function startOf(pid: number): string {
   try {
-    const [boot, stat] = [
-      readFileSync("/proc/sys/kernel/random/boot_id", "utf8"),
-      readFileSync(`/proc/${pid}/stat`, "utf8"),
-    ];
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     // The second field, in brackets, may hold spaces and brackets of its own.
-    return `${boot.trim()}/${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]}`;
+    return `${bootId}/${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]}`;
   } catch {
     return "gone";
   }

@@ -39,9 +39,14 @@ const TABLES = `
 `;
 
 /** Not part of the form: a store that began without them gets them. */
-const INDEXES = `
+const ADDITIONS = `
   CREATE INDEX IF NOT EXISTS step_by_attempt ON step (attempt_id);
   CREATE INDEX IF NOT EXISTS clean_up_by_attempt ON clean_up (attempt_id);
+  CREATE INDEX IF NOT EXISTS attempt_by_port ON attempt (port, id);
+  CREATE TABLE IF NOT EXISTS settled (
+    port TEXT PRIMARY KEY, session TEXT NOT NULL, uid TEXT, wish TEXT NOT NULL,
+    archive_sha256 TEXT NOT NULL, attempt_id INTEGER NOT NULL
+  ) STRICT;
 `;
 
 export interface OpenDatabaseOptions {
@@ -98,7 +103,7 @@ function prepare(path: string): DatabaseSync {
     const form = database.prepare("PRAGMA user_version").get()?.["user_version"];
     if (form === 0) createTables(database);
     else if (form !== FORM) throw new DamagedStore(`it has the unknown form ${form}`);
-    database.exec(INDEXES);
+    database.exec(ADDITIONS);
     return database;
   } catch (error) {
     database.close();

@@ -66,6 +66,44 @@ await testNeeding(
   },
 );
 
+await testNeeding(
+  ["nginx"],
+  "uota daemon that starts again visits no board that stayed plugged in and is as it should be",
+  async () => {
+    await using server = await startNginx();
+    await publish(server, "1.1.0");
+    await using board = await boardWith("1.0.0");
+    await using gateway = await makeGateway({
+      ...{ url: server.url, ports: [board.port], source: POLLING },
+      boards: `[[board]]\nname = "north"\nmatch = { uid = "${board.uid}" }\n`,
+    });
+    {
+      await using daemon = await DaemonProcess.start(gateway.configFile);
+      await daemon.until(/north: .*1\.0\.0.*1\.1\.0/);
+      await daemon.stop();
+    }
+    {
+      using watch = await watchPort(board.port);
+      await using daemon = await DaemonProcess.start(gateway.configFile);
+      await daemon.until(/Release 1\.1\.0/);
+      const before = await polls(server);
+      while (await polls(server) < before + 3) {
+        /* Each look at the log is a request of its own. */
+      }
+      assertEquals(watch.seen(), { opened: false, written: false });
+      // What was noted of it holds no longer than it is plugged in.
+      await board.unplug();
+      await board.plug();
+      await daemon.until(/north: current/);
+      await daemon.stop();
+    }
+    // Nor any longer than nobody else has been at the board.
+    await gateway.run("update", "--board", "north");
+    await using daemon = await DaemonProcess.start(gateway.configFile);
+    await daemon.until(/north: current/);
+  },
+);
+
 await testNeeding(["nginx"], "uota daemon updates a board that is plugged in later", async () => {
   await using server = await startNginx();
   await publish(server, "1.1.0");
