@@ -125,14 +125,15 @@ async function attemptBoard(
   let board = known;
   let key = boardKey({ uid: known.uid, port: port.path });
   const attempted = () => ({ key, name: board.name, uid: board.uid, port: port.path });
-  const id = memory?.store.beginAttempt(attempted()) ?? 0;
+  let id: number | null = null;
   const report: Report = (event) => {
-    if (event.phase !== attempt.phase) memory?.store.addStep(id, event.phase);
+    if (event.phase !== attempt.phase && id !== null) memory?.store.addStep(id, event.phase);
     attempt.phase = event.phase;
     onProgress?.({ board: board.name, port: port.path, ...event });
   };
   let bytesWritten = 0;
   try {
+    id = memory?.store.beginAttempt(attempted()) ?? null;
     report({ phase: "opening" });
     const settings = () => board.entry?.settings ?? config.defaults;
     await using visit = await openVisit(port, {
@@ -145,7 +146,7 @@ async function attemptBoard(
     board = identify(config, known, visit.board.capabilities.uid);
     key = boardKey({ uid: board.uid, port: port.path });
     attempt.identified(board);
-    memory?.store.identify(id, attempted());
+    if (id !== null) memory?.store.identify(id, attempted());
     try {
       await visit.feedWatchdog(settings().watchdogMs, { signal });
       await claim.identify(visit.board.capabilities.uid, signal);
@@ -154,7 +155,8 @@ async function attemptBoard(
       bytesWritten = visit.bytesWritten;
     }
   } catch (error) {
-    attempt.failed(error instanceof UotaError ? error : unexpected(error));
+    const failure = error instanceof UotaError ? error : memory?.failure(error);
+    attempt.failed(failure ?? unexpected(error));
     if (options.signal.aborted && !attempt.committed) {
       attempt.failed(new UotaError("cancelled", messageOf(options.signal.reason)));
     } else if (claim.signal.aborted && !attempt.committed) {
@@ -162,12 +164,14 @@ async function attemptBoard(
     }
   }
   const outcome = attempt.outcome(bytesWritten);
-  memory?.store.endAttempt(id, key, {
-    outcome,
-    archiveSha256: attempt.archiveSha256,
-    version: attempt.versionNow,
-  });
-  if (memory) memory.store.addCleanUp(id, attempt.cleanUp);
+  if (id !== null) {
+    memory?.store.endAttempt(id, key, {
+      outcome,
+      archiveSha256: attempt.archiveSha256,
+      version: attempt.versionNow,
+      cleanUp: attempt.cleanUp,
+    });
+  }
   return outcome;
 }
 

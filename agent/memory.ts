@@ -1,7 +1,10 @@
 /** What the gateway remembers between runs: the store, the archives, the backups of boards. */
 import type { GatewayConfig } from "../config/mod.ts";
+import type { UotaError } from "../errors/mod.ts";
 import { BackupShelf } from "./board/backup.ts";
 import { Store } from "./fleet/store.ts";
+import { isStoreFailure, storeFailure } from "./fleet/store_failure.ts";
+import { databasePath } from "./fleet/store_schema.ts";
 import { ArchiveCache } from "./release/cache.ts";
 
 /** The state directory, opened. */
@@ -9,21 +12,26 @@ export class Memory implements Disposable {
   readonly store: Store;
   readonly archives: ArchiveCache;
   readonly backups: BackupShelf;
+  readonly #stateDir: string;
 
-  private constructor(store: Store, archives: ArchiveCache, backups: BackupShelf) {
+  private constructor(store: Store, stateDir: string, now: () => Date) {
     this.store = store;
-    this.archives = archives;
-    this.backups = backups;
+    this.archives = new ArchiveCache(stateDir, now);
+    this.backups = new BackupShelf(stateDir);
+    this.#stateDir = stateDir;
   }
 
   /** @throws {UotaError} `config_invalid`, `state_unavailable` as `Store.open` */
   static open(stateDir: string, log: (line: string) => void): Memory {
     const now = () => new Date();
-    return new Memory(
-      Store.open(stateDir, { log, now }),
-      new ArchiveCache(stateDir, now),
-      new BackupShelf(stateDir),
-    );
+    return new Memory(Store.open(stateDir, { log, now }), stateDir, now);
+  }
+
+  /** What the failure of something in the state directory means; null for any other error. */
+  failure(error: unknown): UotaError | null {
+    return isStoreFailure(error)
+      ? storeFailure(this.#stateDir, databasePath(this.#stateDir), error)
+      : null;
   }
 
   [Symbol.dispose](): void {

@@ -6,16 +6,24 @@
  * - An attempt is open from before its board is touched until its outcome is recorded. One that a
  *   killed agent left open is settled when the store is opened next.
  * - Every write is durable when the call returns (WAL, synchronous = FULL).
+ * - What is noted of an attempt under way never fails it, whatever becomes of the disk: a board in the
+ *   middle of a transaction must not be left there for want of a line in a history.
  */
 import type { DatabaseSync } from "node:sqlite";
-import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { bootId } from "../boot_id.ts";
+import type { UotaError } from "../../errors/mod.ts";
 import type { Outcome, Reason, ReasonCode } from "../board/outcome.ts";
-import { type AttemptRecord, type BoardStatus, boardStatusSchema } from "./records.ts";
+import { isRunning, thisProcess } from "./process_name.ts";
+import type { AttemptRecord, BoardStatus } from "./records.ts";
 import { storeFailure } from "./store_failure.ts";
 import { SettledBoards } from "./store_settled.ts";
-import { attemptsOf, type StoredBoard, storedBoards, thinAttempts } from "./store_history.ts";
+import {
+  attemptsOf,
+  statusOf,
+  type StoredBoard,
+  storedBoards,
+  thinAttempts,
+} from "./store_history.ts";
 import { databasePath, openDatabase, type OpenDatabaseOptions } from "./store_schema.ts";
 
 export type { AttemptRecord, BoardStatus } from "./records.ts";
@@ -56,12 +64,17 @@ export class Store implements Disposable {
   /** Which boards need nothing while they stay plugged in. */
   readonly settled: SettledBoards;
   readonly #database: DatabaseSync;
-  readonly #now: () => Date;
+  readonly #stateDir: string;
+  readonly #options: OpenDatabaseOptions;
+  /** Whether the last note failed, so that one full disk is told once. */
+  #failing = false;
 
-  private constructor(database: DatabaseSync, now: () => Date) {
+  private constructor(stateDir: string, options: OpenDatabaseOptions) {
+    const database = openDatabase(stateDir, options);
     this.settled = new SettledBoards(database);
     this.#database = database;
-    this.#now = now;
+    this.#stateDir = stateDir;
+    this.#options = options;
   }
 
   /**
@@ -69,49 +82,58 @@ export class Store implements Disposable {
    * `state_unavailable` where the disk is full, fails, or another program is in the way
    */
   static open(stateDir: string, options: OpenDatabaseOptions): Store {
-    const store = new Store(openDatabase(stateDir, options), options.now);
+    const store = new Store(stateDir, options);
     try {
       store.#settleOpenAttempts();
       return store;
     } catch (error) {
       store[Symbol.dispose]();
-      throw storeFailure(stateDir, databasePath(stateDir), error);
+      throw store.#failure(error);
     }
   }
 
-  /** Notes that an attempt begins; the steps and the outcome refer to it. */
+  /**
+   * Notes that an attempt begins; the steps and the outcome refer to it.
+   *
+   * @throws {UotaError} `state_unavailable`, `config_invalid` where it cannot be noted
+   */
   beginAttempt({ key, name, uid, port }: AttemptedBoard): number {
-    const { lastInsertRowid } = this.#database.prepare(
-      `INSERT INTO attempt (board_key, name, uid, port, started_at, process)
-       VALUES (?, ?, ?, ?, ?, ?)`,
-    ).run(key, name, uid, port, this.#time(), thisProcess());
-    return Number(lastInsertRowid);
+    try {
+      const { lastInsertRowid } = this.#database.prepare(
+        `INSERT INTO attempt (board_key, name, uid, port, started_at, process)
+         VALUES (?, ?, ?, ?, ?, ?)`,
+      ).run(key, name, uid, port, this.#time(), thisProcess());
+      return Number(lastInsertRowid);
+    } catch (error) {
+      throw this.#failure(error);
+    }
   }
 
   /** The board said who it is, after the attempt had begun. */
   identify(attempt: number, { key, name, uid, port }: AttemptedBoard): void {
-    this.#database.prepare(
-      "UPDATE attempt SET board_key = ?, name = ?, uid = ?, port = ? WHERE id = ?",
-    ).run(key, name, uid, port, attempt);
+    this.#note(() =>
+      this.#database.prepare(
+        "UPDATE attempt SET board_key = ?, name = ?, uid = ?, port = ? WHERE id = ?",
+      ).run(key, name, uid, port, attempt)
+    );
   }
 
   addStep(attempt: number, step: string): void {
-    this.#database.prepare("INSERT INTO step (attempt_id, at, step) VALUES (?, ?, ?)")
-      .run(attempt, this.#time(), step);
-  }
-
-  addCleanUp(attempt: number, fates: ReadonlyMap<string, CleanUpFate>): void {
-    const insert = this.#database.prepare(
-      "INSERT INTO clean_up (attempt_id, path, fate) VALUES (?, ?, ?)",
+    this.#note(() =>
+      this.#database.prepare("INSERT INTO step (attempt_id, at, step) VALUES (?, ?, ?)")
+        .run(attempt, this.#time(), step)
     );
-    for (const [path, fate] of fates) insert.run(attempt, path, fate);
   }
 
   /** Records how an attempt ended, and the board as it is now. */
   endAttempt(attempt: number, key: BoardKey, ended: EndedAttempt): void {
-    const { outcome, archiveSha256, version } = ended;
+    const { outcome, archiveSha256, version, cleanUp } = ended;
     const { files, reason } = outcome;
     this.#wholly(() => {
+      const insert = this.#database.prepare(
+        "INSERT INTO clean_up (attempt_id, path, fate) VALUES (?, ?, ?)",
+      );
+      for (const [path, fate] of cleanUp) insert.run(attempt, path, fate);
       this.#database.prepare(
         `UPDATE attempt SET ended_at = ?, outcome = ?, from_version = ?, to_version = ?,
            archive_sha256 = ?, reason_code = ?, reason_message = ?, strategy = ?, written = ?,
@@ -192,29 +214,25 @@ export class Store implements Disposable {
     release: { readonly sha256: string; readonly version: string },
     reason: Reason,
   ): void {
-    this.#database.prepare(
-      `INSERT OR REPLACE INTO bad_release (board_key, archive_sha256, version, code, message, at)
-       VALUES (?, ?, ?, ?, ?, ?)`,
-    ).run(key, release.sha256, release.version, reason.code, reason.message, this.#time());
+    this.#note(() =>
+      this.#database.prepare(
+        `INSERT OR REPLACE INTO bad_release (board_key, archive_sha256, version, code, message, at)
+         VALUES (?, ?, ?, ?, ?, ?)`,
+      ).run(key, release.sha256, release.version, reason.code, reason.message, this.#time())
+    );
   }
 
   /** A release that works after all. */
   clearBad(key: BoardKey, archiveSha256: string): void {
-    this.#database.prepare("DELETE FROM bad_release WHERE board_key = ? AND archive_sha256 = ?")
-      .run(key, archiveSha256);
+    this.#note(() =>
+      this.#database.prepare("DELETE FROM bad_release WHERE board_key = ? AND archive_sha256 = ?")
+        .run(key, archiveSha256)
+    );
   }
 
   /** Every board that was ever visited, by name. */
   status(): readonly BoardStatus[] {
-    const rows = this.#database.prepare(
-      `SELECT board.name, board.uid, board.port, board.version, attempt.outcome,
-         attempt.reason_code, attempt.reason_message,
-         coalesce(attempt.ended_at, attempt.started_at) AS at, board.seen_at
-       FROM board LEFT JOIN attempt ON attempt.id =
-         (SELECT max(id) FROM attempt WHERE board_key = board.key AND ended_at IS NOT NULL)
-       ORDER BY board.name, board.key`,
-    ).all();
-    return rows.map((row) => boardStatusSchema.parse(row));
+    return statusOf(this.#database);
   }
 
   /** Every board that was ever visited or attempted, for selecting from. */
@@ -231,17 +249,34 @@ export class Store implements Disposable {
     this.#database.close();
   }
 
-  /** Makes all of the changes or none, and leaves the connection for the next in either case. */
+  /** Notes all of it or nothing. */
   #wholly(change: () => void): void {
-    this.#database.exec("BEGIN IMMEDIATE");
+    this.#note(() => {
+      this.#database.exec("BEGIN IMMEDIATE");
+      try {
+        change();
+        this.#database.exec("COMMIT");
+      } catch (error) {
+        // After some failures, a full disk for one, SQLite has rolled back by itself.
+        if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+        throw error;
+      }
+    });
+  }
+
+  /** Notes what is good to know later; where that fails, it is told and goes no further. */
+  #note(write: () => unknown): void {
     try {
-      change();
-      this.#database.exec("COMMIT");
+      write();
+      this.#failing = false;
     } catch (error) {
-      // After some failures, a full disk for one, SQLite has rolled back by itself.
-      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
-      throw error;
+      if (!this.#failing) this.#options.log(this.#failure(error).message);
+      this.#failing = true;
     }
+  }
+
+  #failure(error: unknown): UotaError {
+    return storeFailure(this.#stateDir, databasePath(this.#stateDir), error);
   }
 
   #settleOpenAttempts(): void {
@@ -261,7 +296,7 @@ export class Store implements Disposable {
   }
 
   #time(): string {
-    return this.#now().toISOString();
+    return this.#options.now().toISOString();
   }
 }
 
@@ -271,24 +306,6 @@ export interface EndedAttempt {
   readonly archiveSha256: string | null;
   /** What the board has now; null where nobody knows. */
   readonly version: string | null;
-}
-
-/** A pid and when it began (proc_pid_stat(5), field 22): pids are used again, this pair is not. */
-function thisProcess(): string {
-  return `${Deno.pid} ${startOf(Deno.pid)}`;
-}
-
-function isRunning(process: string): boolean {
-  const [pid, start] = process.split(" ");
-  return startOf(Number(pid)) === start;
-}
-
-function startOf(pid: number): string {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The second field, in brackets, may hold spaces and brackets of its own.
-    return `${bootId}/${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]}`;
-  } catch {
-    return "gone";
-  }
+  /** What became of the paths of the clean-up list. */
+  readonly cleanUp: ReadonlyMap<string, CleanUpFate>;
 }

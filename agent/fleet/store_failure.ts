@@ -83,6 +83,12 @@ function whatToDo(
   return ["state_unavailable", "look at the disk that holds it (dmesg says more), and try again"];
 }
 
+/** Whether an error came from SQLite or from the file system at all. */
+export function isStoreFailure(error: unknown): boolean {
+  if (errnoOf(error) !== null) return true;
+  return error instanceof Error && "code" in error && error.code === "ERR_SQLITE_ERROR";
+}
+
 /** SQLite does not pass on what the system said, so the same is tried without it. */
 function probe(stateDir: string, path: string): string | null {
   const file = `${stateDir}/${crypto.randomUUID()}.tmp`;

@@ -9,7 +9,14 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import { z } from "zod";
-import { type AttemptRecord, attemptRow, cleanUpRow, stepRow } from "./records.ts";
+import {
+  type AttemptRecord,
+  attemptRow,
+  type BoardStatus,
+  boardStatusSchema,
+  cleanUpRow,
+  stepRow,
+} from "./records.ts";
 
 /** A board under one of the names that it had. */
 export interface StoredBoard {
@@ -32,6 +39,19 @@ const boardRow = z.object({
   uid: z.string().nullable(),
   port: z.string().nullable(),
 });
+
+/** Every board that was ever visited, by name, with its last attempt that has ended. */
+export function statusOf(database: DatabaseSync): readonly BoardStatus[] {
+  const rows = database.prepare(
+    `SELECT board.name, board.uid, board.port, board.version, attempt.outcome,
+       attempt.reason_code, attempt.reason_message,
+       coalesce(attempt.ended_at, attempt.started_at) AS at, board.seen_at
+     FROM board LEFT JOIN attempt ON attempt.id =
+       (SELECT max(id) FROM attempt WHERE board_key = board.key AND ended_at IS NOT NULL)
+     ORDER BY board.name, board.key`,
+  ).all();
+  return rows.map((row) => boardStatusSchema.parse(row));
+}
 
 /** Every board that was ever visited or attempted, by name. */
 export function storedBoards(database: DatabaseSync): readonly StoredBoard[] {
