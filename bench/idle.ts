@@ -13,27 +13,23 @@ const TICKS_PER_SECOND = 100;
 
 interface Usage {
   readonly cpuSeconds: number;
-  /** Of all threads: how often one went to sleep by itself, which is how often one was woken. */
-  readonly wakeUps: number;
-  readonly threads: number;
+  /** By thread: how often it went to sleep by itself, which is how often it was woken. */
+  readonly wakeUps: ReadonlyMap<string, number>;
   readonly residentKib: number;
 }
 
 async function usageOf(pid: number): Promise<Usage> {
   const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  let wakeUps = 0;
-  let threads = 0;
+  const wakeUps = new Map<string, number>();
   for await (const { name } of Deno.readDir(`/proc/${pid}/task`)) {
-    threads++;
     const status = await Deno.readTextFile(`/proc/${pid}/task/${name}/status`);
-    wakeUps += numberIn(status, "voluntary_ctxt_switches");
+    wakeUps.set(name, numberIn(status, "voluntary_ctxt_switches"));
   }
   const status = await Deno.readTextFile(`/proc/${pid}/status`);
   return {
     cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND,
     wakeUps,
-    threads,
     residentKib: numberIn(status, "VmRSS"),
   };
 }
@@ -62,11 +58,17 @@ export async function measureIdle(
   await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
   const after = await usageOf(daemon.pid);
   const cpu = after.cpuSeconds - before.cpuSeconds;
-  const wakeUps = after.wakeUps - before.wakeUps;
+  // The runtime ends threads that have nothing to do, and their counts go with them.
+  const wakeUps = [...after.wakeUps].reduce(
+    (sum, [thread, count]) => sum + count - (before.wakeUps.get(thread) ?? 0),
+    0,
+  );
   return [
     `${boards} boards, ${seconds} s: ${cpu.toFixed(2)} CPU seconds ` +
     `(${(100 * cpu / seconds).toFixed(2)} % of a processor)`,
-    `wake-ups: ${wakeUps} (${(wakeUps / seconds).toFixed(1)} a second), ${after.threads} threads`,
+    `wake-ups: ${wakeUps} (${
+      (wakeUps / seconds).toFixed(1)
+    } a second), ${after.wakeUps.size} threads`,
     `resident: ${(after.residentKib / 1024).toFixed(1)} MiB`,
   ].join("\n");
 }

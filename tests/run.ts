@@ -69,6 +69,10 @@ function deno(...args: readonly string[]): Deno.Command {
 /** Runs all shares, and tells of each when it has ended. */
 async function runAll(onEnd: (ended: Ended) => Promise<void>): Promise<readonly Ended[]> {
   const queue = [...await shares()];
+  console.log(
+    `${queue.flat().length} files in ${queue.length} processes, ${LANES} side by side; ` +
+      "each is heard of when it has ended",
+  );
   const all: Ended[] = [];
   const lane = async () => {
     for (let files = queue.shift(); files !== undefined; files = queue.shift()) {
