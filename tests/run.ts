@@ -67,7 +67,7 @@ function deno(...args: readonly string[]): Deno.Command {
 }
 
 /** Runs all shares, and tells of each when it has ended. */
-async function runAll(onEnd: (ended: Ended) => Promise<void>): Promise<readonly Ended[]> {
+async function runAll(onEnd: (ended: Ended) => void): Promise<readonly Ended[]> {
   const queue = [...await shares()];
   console.log(
     `${queue.flat().length} files in ${queue.length} processes, ${LANES} side by side; ` +
@@ -78,7 +78,7 @@ async function runAll(onEnd: (ended: Ended) => Promise<void>): Promise<readonly 
     for (let files = queue.shift(); files !== undefined; files = queue.shift()) {
       const ended = await runFiles(files);
       all.push(ended);
-      await onEnd(ended);
+      onEnd(ended);
     }
   };
   await Promise.all(Array.from({ length: LANES }, lane));
@@ -88,11 +88,11 @@ async function runAll(onEnd: (ended: Ended) => Promise<void>): Promise<readonly 
 /** As Deno's own last line: "ok | 12 passed (3 steps) | 0 failed | 1 ignored (2s)". */
 function summary(all: readonly Ended[], seconds: number): string {
   const total = (what: string) => all.reduce((sum, ended) => sum + count(ended, what), 0);
-  const failed = total("failed") + all.filter(endedWithoutCount).length;
-  const ok = all.every(({ code }) => code === 0) ? "ok" : "FAILED";
+  const failed = total("failed") + all.filter(wentDown).length;
+  const ok = all.some(isBad) ? "FAILED" : "ok";
   const steps = total("steps?");
   return `${ok} | ${total("passed")} passed (${steps} steps) | ${failed} failed | ` +
-    `${total("ignored")} ignored (${Math.floor(seconds / 60)}m${Math.round(seconds % 60)}s)`;
+    `${total("ignored")} ignored (${Math.floor(seconds / 60)}m${Math.floor(seconds % 60)}s)`;
 }
 
 /** What the last line of a share says of this. */
@@ -105,9 +105,13 @@ function lastLine({ output }: Ended): string | undefined {
     .findLast((line) => /^(ok|FAILED) \| \d+ passed/.test(line));
 }
 
-/** A share whose process went down, or whose files are none. */
-function endedWithoutCount(ended: Ended): boolean {
-  return ended.code !== 0 && count(ended, "failed") === 0;
+function isBad(ended: Ended): boolean {
+  return ended.code !== 0 || lastLine(ended) === undefined;
+}
+
+/** Whether the process ended badly and named no failed test. */
+function wentDown(ended: Ended): boolean {
+  return isBad(ended) && count(ended, "failed") === 0;
 }
 
 async function main(): Promise<number> {
@@ -123,10 +127,8 @@ async function main(): Promise<number> {
     await Deno.stderr.write(checked.stderr);
     return checked.code;
   }
-  const all = await runAll(async ({ output }) => {
-    await Deno.stdout.write(new TextEncoder().encode(output));
-  });
-  const bad = all.filter(({ code }) => code !== 0);
+  const all = await runAll(({ output }) => console.log(output));
+  const bad = all.filter(isBad);
   if (bad.length > 0) {
     console.log(`\nFailures are among these: ${bad.flatMap(({ files }) => files).join(" ")}`);
   }
