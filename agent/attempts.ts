@@ -4,7 +4,8 @@
  *
  * INVARIANTS
  * - Every board of a run gets an outcome, whatever happens to the others.
- * - An attempt is in the store from before its board is touched, and its outcome when it has ended.
+ * - An attempt is in the store from before its board is touched, and its outcome when it has ended,
+ *   as far as the disk allows: a board comes before its history.
  */
 import type { BoardSettings, GatewayConfig } from "../config/mod.ts";
 import { messageOf, UotaError } from "../errors/mod.ts";
@@ -28,7 +29,12 @@ export type ProgressEvent =
       readonly doneBytes: number;
       readonly totalBytes: number;
     }
-    | { readonly phase: "done"; readonly outcome: Outcome }
+    | {
+      readonly phase: "done";
+      readonly outcome: Outcome;
+      /** Nothing was settled, since it was a dry run. */
+      readonly dry?: true;
+    }
   );
 
 /** What the runs of one process have in common. */
@@ -95,7 +101,8 @@ export async function attemptBoards(
     signal.throwIfAborted();
     return await inTurn(port.path, { ...options, turns }, options.purpose(board), async (turn) => {
       const outcome = await attemptBoard(board, port, { ...options, ...turn, claims }, work);
-      turn.onProgress?.({ board: outcome.name, port: port.path, phase: "done", outcome });
+      const dry = options.memory === null ? { dry: true } as const : {};
+      turn.onProgress?.({ board: outcome.name, port: port.path, phase: "done", outcome, ...dry });
       return outcome;
     });
   });
@@ -125,15 +132,14 @@ async function attemptBoard(
   let board = known;
   let key = boardKey({ uid: known.uid, port: port.path });
   const attempted = () => ({ key, name: board.name, uid: board.uid, port: port.path });
-  let id: number | null = null;
+  const id = memory?.store.beginAttempt(attempted()) ?? null;
   const report: Report = (event) => {
-    if (event.phase !== attempt.phase && id !== null) memory?.store.addStep(id, event.phase);
+    if (event.phase !== attempt.phase) memory?.store.addStep(id, event.phase);
     attempt.phase = event.phase;
     onProgress?.({ board: board.name, port: port.path, ...event });
   };
   let bytesWritten = 0;
   try {
-    id = memory?.store.beginAttempt(attempted()) ?? null;
     report({ phase: "opening" });
     const settings = () => board.entry?.settings ?? config.defaults;
     await using visit = await openVisit(port, {
@@ -146,7 +152,7 @@ async function attemptBoard(
     board = identify(config, known, visit.board.capabilities.uid);
     key = boardKey({ uid: board.uid, port: port.path });
     attempt.identified(board);
-    if (id !== null) memory?.store.identify(id, attempted());
+    memory?.store.identify(id, attempted());
     try {
       await visit.feedWatchdog(settings().watchdogMs, { signal });
       await claim.identify(visit.board.capabilities.uid, signal);
@@ -164,14 +170,12 @@ async function attemptBoard(
     }
   }
   const outcome = attempt.outcome(bytesWritten);
-  if (id !== null) {
-    memory?.store.endAttempt(id, key, {
-      outcome,
-      archiveSha256: attempt.archiveSha256,
-      version: attempt.versionNow,
-      cleanUp: attempt.cleanUp,
-    });
-  }
+  memory?.store.endAttempt(id, key, {
+    outcome,
+    archiveSha256: attempt.archiveSha256,
+    version: attempt.versionNow,
+    cleanUp: attempt.cleanUp,
+  });
   return outcome;
 }
 

@@ -3,7 +3,7 @@ import type { GatewayConfig } from "../config/mod.ts";
 import type { UotaError } from "../errors/mod.ts";
 import { BackupShelf } from "./board/backup.ts";
 import { Store } from "./fleet/store.ts";
-import { isStoreFailure, storeFailure } from "./fleet/store_failure.ts";
+import { isFromSqlite, storeFailure } from "./fleet/store_failure.ts";
 import { databasePath } from "./fleet/store_schema.ts";
 import { ArchiveCache } from "./release/cache.ts";
 
@@ -17,7 +17,7 @@ export class Memory implements Disposable {
   private constructor(store: Store, stateDir: string, now: () => Date) {
     this.store = store;
     this.archives = new ArchiveCache(stateDir, now);
-    this.backups = new BackupShelf(stateDir);
+    this.backups = new BackupShelf(stateDir, (error) => this.#failure(error));
     this.#stateDir = stateDir;
   }
 
@@ -27,11 +27,13 @@ export class Memory implements Disposable {
     return new Memory(Store.open(stateDir, { log, now }), stateDir, now);
   }
 
-  /** What the failure of something in the state directory means; null for any other error. */
+  /** What a failure of the store means; null for any other error. */
   failure(error: unknown): UotaError | null {
-    return isStoreFailure(error)
-      ? storeFailure(this.#stateDir, databasePath(this.#stateDir), error)
-      : null;
+    return isFromSqlite(error) ? this.#failure(error) : null;
+  }
+
+  #failure(error: unknown): UotaError {
+    return storeFailure(this.#stateDir, databasePath(this.#stateDir), error);
   }
 
   [Symbol.dispose](): void {

@@ -68,9 +68,11 @@ async function goBack(work: Work, memory: Memory, log: (line: string) => void): 
     return attempt.rolledBack(null);
   }
   const [present, ...earlier] = memory.store.previousArchives(key);
-  // Where an installation was interrupted for good, the last one that was not is the one before.
+  // Where an installation was interrupted for good, the last one that was not is the one before; so
+  // it is where the board has a release that the gateway does not know of.
   const isBetween = isDamaged && seen.transaction?.state !== "committed";
-  const before = isBetween && present ? [present, ...earlier] : earlier;
+  const isUnknown = present !== undefined && present.version !== seen.version;
+  const before = (isBetween || isUnknown) && present ? [present, ...earlier] : earlier;
   const release = await firstKept(before, memory, signal);
   if (!present || !release) throw noPrevious(seen.version, before.length > 0);
   await bringToRelease(work, release, {

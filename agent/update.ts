@@ -132,6 +132,8 @@ export async function bringToOffers(
         flags,
         offered(board, offers),
         byItself && mayHaveEntry(board, options.config),
+        // Another configuration may want another release.
+        (board.entry?.settings ?? options.config.defaults).pin,
       ]),
   };
   return await attemptBoards(boards, attempting, async (work) => {

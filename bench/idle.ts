@@ -23,7 +23,9 @@ async function usageOf(pid: number): Promise<Usage> {
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const wakeUps = new Map<string, number>();
   for await (const { name } of Deno.readDir(`/proc/${pid}/task`)) {
-    const status = await Deno.readTextFile(`/proc/${pid}/task/${name}/status`);
+    // One that has ended meanwhile has no status.
+    const status = await Deno.readTextFile(`/proc/${pid}/task/${name}/status`).catch(() => null);
+    if (status === null) continue;
     wakeUps.set(name, numberIn(status, "voluntary_ctxt_switches"));
   }
   const status = await Deno.readTextFile(`/proc/${pid}/status`);

@@ -39,8 +39,9 @@ function readOptions(args: string[]) {
       },
     });
     const [boards, seconds, bytes] = [values.boards, values.seconds, values.bytes].map(Number);
-    if (rest.length > 0 || !(boards && seconds && bytes)) return null;
-    return { what, boards, seconds, bytes };
+    const isCount = (value = NaN) => Number.isInteger(value) && value > 0;
+    if (rest.length > 0 || ![boards, seconds, bytes].every(isCount)) return null;
+    return { what, boards: boards ?? 0, seconds: seconds ?? 0, bytes: bytes ?? 0 };
   } catch (error) {
     if (error instanceof TypeError) return null;
     throw error;

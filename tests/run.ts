@@ -13,6 +13,8 @@ const ROOT = `${import.meta.dirname}/..`;
 const FILES_EACH = 5;
 /** Tests wait for boards a good part of their time, so there is work for one more than processors. */
 const LANES = Math.min(navigator.hardwareConcurrency + 1, 5);
+/** Far more than any share takes: one that hangs is ended, and what it had said is shown. */
+const SHARE_BOUND_MS = 600_000;
 /** The rooms whose tests take longest come first, so that the lanes end together. */
 const FIRST = ["system", "update", "daemon", "install", "cuts", "agent", "agent/completions"]
   .concat("agent/daemon", "agent/commands", "boards", "serial", "agent/board", "agent/doctor");
@@ -51,13 +53,15 @@ function inParts<T>(all: readonly T[], size: number): T[][] {
 
 async function runFiles(files: readonly string[]): Promise<Ended> {
   // The types were checked once for all.
-  const { code, stdout, stderr } = await deno("test", "-A", "--no-check", ...files).output();
+  const command = deno(AbortSignal.timeout(SHARE_BOUND_MS), "test", "-A", "--no-check", ...files);
+  const { code, stdout, stderr } = await command.output();
   const decoder = new TextDecoder();
   return { files, code, output: decoder.decode(stdout) + decoder.decode(stderr) };
 }
 
-function deno(...args: readonly string[]): Deno.Command {
+function deno(signal: AbortSignal, ...args: readonly string[]): Deno.Command {
   return new Deno.Command(Deno.execPath(), {
+    signal,
     args: [...args],
     cwd: ROOT,
     stdin: "null",
@@ -122,7 +126,7 @@ async function main(): Promise<number> {
     return code;
   }
   const started = performance.now();
-  const checked = await deno("check").output();
+  const checked = await deno(AbortSignal.timeout(SHARE_BOUND_MS), "check").output();
   if (!checked.success) {
     await Deno.stderr.write(checked.stderr);
     return checked.code;

@@ -5,7 +5,9 @@
 import { readFile, rm } from "node:fs/promises";
 import { z } from "zod";
 import type { Board } from "../../serial/mod.ts";
+import type { UotaError } from "../../errors/mod.ts";
 import { writeDurably } from "../durable_file.ts";
+import { isFromSystem, unlessFromSystem } from "../system_error.ts";
 import type { Inspection } from "./inspect.ts";
 import type { Plan } from "./plan.ts";
 
@@ -73,28 +75,42 @@ async function kindOf(board: Board, path: string, options: { readonly signal: Ab
 /** The backups of a gateway, one file a board at most. */
 export class BackupShelf {
   readonly #directory: string;
+  readonly #failure: (error: unknown) => UotaError;
+  /** Keys of those that are over, though the disk did not let go of them. */
+  readonly #over = new Set<string>();
 
-  constructor(stateDir: string) {
+  /** @param failure says what a failure of the state directory means */
+  constructor(stateDir: string, failure: (error: unknown) => UotaError) {
     this.#directory = `${stateDir}/backups`;
+    this.#failure = failure;
   }
 
+  /** @throws {UotaError} `state_unavailable`, `config_invalid` where it cannot be kept */
   async save(key: string, backup: Backup): Promise<void> {
-    await writeDurably(this.#path(key), new TextEncoder().encode(JSON.stringify(backup)));
+    try {
+      await writeDurably(this.#path(key), new TextEncoder().encode(JSON.stringify(backup)));
+    } catch (error) {
+      throw this.#failure(error);
+    }
+    this.#over.delete(key);
   }
 
   /** Null where there is none, and where it cannot be read: then the release itself is the way on. */
   async load(key: string): Promise<Backup | null> {
+    if (this.#over.has(key)) return null;
     try {
       return backupSchema.parse(JSON.parse(await readFile(this.#path(key), "utf8")));
     } catch (error) {
       if (error instanceof z.ZodError || error instanceof SyntaxError) return null;
-      if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+      if (isFromSystem(error)) return null;
       throw error;
     }
   }
 
+  /** The board needs it no longer. A disk that fails does not change that. */
   async remove(key: string): Promise<void> {
-    await rm(this.#path(key), { force: true });
+    this.#over.add(key);
+    await rm(this.#path(key), { force: true }).catch(unlessFromSystem);
   }
 
   #path(key: string): string {

@@ -16,6 +16,7 @@ import type { ProgressEvent, Shared } from "../attempts.ts";
 import type { Outcome } from "../board/outcome.ts";
 import { type FleetBoard, identify, knownBoards } from "../fleet/identity.ts";
 import { boardKey } from "../fleet/store.ts";
+import type { SettledBoard } from "../fleet/store_settled.ts";
 import { compareVersions, type Release } from "../release/mod.ts";
 import { bringToOffers, mayHaveEntry } from "../update.ts";
 import { type AttachedPort, attachedPorts, mayBeSameBoard } from "./attached.ts";
@@ -92,7 +93,7 @@ export class Keeper {
     if (event.phase !== "done") return;
     for (const kept of this.#kept.values()) {
       if (kept.port.path !== event.port && kept.belongsTo !== event.port) continue;
-      if (isPresent(event.outcome)) this.#learn(kept, event.outcome);
+      if (isPresent(event.outcome)) this.#learn(kept, event);
       else if (!kept.visiting && kept.belongsTo === null) this.#followUp(kept, event.outcome);
     }
   }
@@ -156,8 +157,8 @@ export class Keeper {
 
   /** What an earlier daemon has found out about a board that was plugged in all the time. */
   #recall(kept: Kept): void {
-    const { shared: { memory, claims }, signal } = this.#options;
-    const noted = memory.store.settled.on(kept.port.path);
+    const { shared: { claims }, signal } = this.#options;
+    const noted = this.#noted(kept.port.path);
     if (noted === null || noted.session !== kept.session) return;
     const { uid } = noted;
     const board = uid === null ? kept.known : identify(this.#config, kept.known, uid);
@@ -167,6 +168,15 @@ export class Keeper {
     using claim = claims.begin(kept.port.path);
     // Another port with the same board hears of it when it is visited.
     claim.identify(uid, signal).catch(() => {});
+  }
+
+  #noted(path: string): SettledBoard | null {
+    try {
+      return this.#options.shared.memory.store.settled.on(path);
+    } catch (error) {
+      this.#options.log(`What is known of ${path} cannot be read: ${messageOf(error)}`);
+      return null;
+    }
   }
 
   /** @param sha256 the archive for which there is nothing to do; null: nobody knows */
@@ -184,10 +194,10 @@ export class Keeper {
   }
 
   /** The board is there and was asked: who it is, and whether that settles it. */
-  #learn(kept: Kept, outcome: Outcome): void {
+  #learn(kept: Kept, { outcome, dry }: ProgressEvent & { readonly phase: "done" }): void {
     if (outcome.uid !== null) kept.board = identify(this.#config, kept.known, outcome.uid);
     const release = this.#releaseFor(kept);
-    const isDecided = outcome.reason === null || !UNDECIDED.has(outcome.reason.code);
+    const isDecided = !dry && (outcome.reason === null || !UNDECIDED.has(outcome.reason.code));
     if (release && isDecided && outcome.to === release.version) this.#settle(kept, release.sha256);
     // The attempt is newer than what was noted before it.
     else if (kept.settledFor !== null) this.#settle(kept, kept.settledFor);

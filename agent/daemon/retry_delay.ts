@@ -15,7 +15,6 @@ const LASTING: ReadonlySet<ReasonCode> = new Set([
   "board_memory",
   "ambiguous_board",
   "excluded_conflict",
-  "config_invalid",
 ]);
 
 /**

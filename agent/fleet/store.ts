@@ -5,7 +5,7 @@
  * INVARIANTS
  * - An attempt is open from before its board is touched until its outcome is recorded. One that a
  *   killed agent left open is settled when the store is opened next.
- * - Every write is durable when the call returns (WAL, synchronous = FULL).
+ * - Every write that succeeds is durable when the call returns (WAL, synchronous = FULL).
  * - What is noted of an attempt under way never fails it, whatever becomes of the disk: a board in the
  *   middle of a transaction must not be left there for want of a line in a history.
  */
@@ -93,24 +93,22 @@ export class Store implements Disposable {
   }
 
   /**
-   * Notes that an attempt begins; the steps and the outcome refer to it.
-   *
-   * @throws {UotaError} `state_unavailable`, `config_invalid` where it cannot be noted
+   * Notes that an attempt begins; the steps and the outcome refer to it. Null where that cannot be
+   * noted: the board may be in the middle of something that has to be brought to an end all the same.
    */
-  beginAttempt({ key, name, uid, port }: AttemptedBoard): number {
-    try {
-      const { lastInsertRowid } = this.#database.prepare(
+  beginAttempt({ key, name, uid, port }: AttemptedBoard): number | null {
+    const noted = this.#note(() =>
+      this.#database.prepare(
         `INSERT INTO attempt (board_key, name, uid, port, started_at, process)
          VALUES (?, ?, ?, ?, ?, ?)`,
-      ).run(key, name, uid, port, this.#time(), thisProcess());
-      return Number(lastInsertRowid);
-    } catch (error) {
-      throw this.#failure(error);
-    }
+      ).run(key, name, uid, port, this.#time(), thisProcess())
+    );
+    return noted === null ? null : Number(noted.lastInsertRowid);
   }
 
   /** The board said who it is, after the attempt had begun. */
-  identify(attempt: number, { key, name, uid, port }: AttemptedBoard): void {
+  identify(attempt: number | null, { key, name, uid, port }: AttemptedBoard): void {
+    if (attempt === null) return;
     this.#note(() =>
       this.#database.prepare(
         "UPDATE attempt SET board_key = ?, name = ?, uid = ?, port = ? WHERE id = ?",
@@ -118,7 +116,8 @@ export class Store implements Disposable {
     );
   }
 
-  addStep(attempt: number, step: string): void {
+  addStep(attempt: number | null, step: string): void {
+    if (attempt === null) return;
     this.#note(() =>
       this.#database.prepare("INSERT INTO step (attempt_id, at, step) VALUES (?, ?, ?)")
         .run(attempt, this.#time(), step)
@@ -126,35 +125,10 @@ export class Store implements Disposable {
   }
 
   /** Records how an attempt ended, and the board as it is now. */
-  endAttempt(attempt: number, key: BoardKey, ended: EndedAttempt): void {
-    const { outcome, archiveSha256, version, cleanUp } = ended;
-    const { files, reason } = outcome;
+  endAttempt(attempt: number | null, key: BoardKey, ended: EndedAttempt): void {
+    const { outcome, archiveSha256, version } = ended;
     this.#wholly(() => {
-      const insert = this.#database.prepare(
-        "INSERT INTO clean_up (attempt_id, path, fate) VALUES (?, ?, ?)",
-      );
-      for (const [path, fate] of cleanUp) insert.run(attempt, path, fate);
-      this.#database.prepare(
-        `UPDATE attempt SET ended_at = ?, outcome = ?, from_version = ?, to_version = ?,
-           archive_sha256 = ?, reason_code = ?, reason_message = ?, strategy = ?, written = ?,
-           unchanged = ?, deleted = ?, excluded = ?, bytes_on_wire = ?, seconds = ? WHERE id = ?`,
-      ).run(
-        this.#time(),
-        outcome.outcome,
-        outcome.from,
-        outcome.to,
-        archiveSha256,
-        reason?.code ?? null,
-        reason?.message ?? null,
-        outcome.strategy,
-        files.written,
-        files.unchanged,
-        files.deleted,
-        files.excluded,
-        outcome.bytesOnWire,
-        outcome.seconds,
-        attempt,
-      );
+      if (attempt !== null) this.#recordEnd(attempt, key, ended);
       if (outcome.port !== null) {
         this.#database.prepare(
           `INSERT INTO board (key, name, uid, port, version, archive_sha256, seen_at)
@@ -177,12 +151,14 @@ export class Store implements Disposable {
     });
   }
 
-  /** Whether this very archive was installed on the board and found healthy. */
+  /** Whether this very archive is known to have been installed on the board and found healthy. */
   isConfirmed(key: BoardKey, archiveSha256: string): boolean {
-    const row = this.#database.prepare(
-      `SELECT outcome, archive_sha256 AS sha256 FROM attempt WHERE board_key = ? AND outcome IN
-         ('updated', 'rolled_back') ORDER BY id DESC LIMIT 1`,
-    ).get(key);
+    const row = this.#note(() =>
+      this.#database.prepare(
+        `SELECT outcome, archive_sha256 AS sha256 FROM attempt WHERE board_key = ? AND outcome IN
+           ('updated', 'rolled_back') ORDER BY id DESC LIMIT 1`,
+      ).get(key)
+    );
     return row?.["outcome"] === "updated" && row["sha256"] === archiveSha256;
   }
 
@@ -249,6 +225,36 @@ export class Store implements Disposable {
     this.#database.close();
   }
 
+  #recordEnd(attempt: number, key: BoardKey, ended: EndedAttempt): void {
+    const { outcome, outcome: { files, reason }, archiveSha256, cleanUp } = ended;
+    const insert = this.#database.prepare(
+      "INSERT INTO clean_up (attempt_id, path, fate) VALUES (?, ?, ?)",
+    );
+    for (const [path, fate] of cleanUp) insert.run(attempt, path, fate);
+    this.#database.prepare(
+      `UPDATE attempt SET board_key = ?, ended_at = ?, outcome = ?, from_version = ?, to_version = ?,
+         archive_sha256 = ?, reason_code = ?, reason_message = ?, strategy = ?, written = ?,
+         unchanged = ?, deleted = ?, excluded = ?, bytes_on_wire = ?, seconds = ? WHERE id = ?`,
+    ).run(
+      key,
+      this.#time(),
+      outcome.outcome,
+      outcome.from,
+      outcome.to,
+      archiveSha256,
+      reason?.code ?? null,
+      reason?.message ?? null,
+      outcome.strategy,
+      files.written,
+      files.unchanged,
+      files.deleted,
+      files.excluded,
+      outcome.bytesOnWire,
+      outcome.seconds,
+      attempt,
+    );
+  }
+
   /** Notes all of it or nothing. */
   #wholly(change: () => void): void {
     this.#note(() => {
@@ -264,14 +270,17 @@ export class Store implements Disposable {
     });
   }
 
-  /** Notes what is good to know later; where that fails, it is told and goes no further. */
-  #note(write: () => unknown): void {
+  /** What is good to note or to know; where that fails, it is told, once, and goes no further. */
+  #note<Result>(write: () => Result): Result | null {
     try {
-      write();
+      const result = write();
       this.#failing = false;
+      return result;
     } catch (error) {
-      if (!this.#failing) this.#options.log(this.#failure(error).message);
+      const isFirst = !this.#failing;
       this.#failing = true;
+      if (isFirst) this.#options.log(this.#failure(error).message);
+      return null;
     }
   }
 

@@ -83,9 +83,8 @@ function whatToDo(
   return ["state_unavailable", "look at the disk that holds it (dmesg says more), and try again"];
 }
 
-/** Whether an error came from SQLite or from the file system at all. */
-export function isStoreFailure(error: unknown): boolean {
-  if (errnoOf(error) !== null) return true;
+/** Whether an error came from SQLite at all. */
+export function isFromSqlite(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "ERR_SQLITE_ERROR";
 }
 

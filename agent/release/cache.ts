@@ -10,6 +10,7 @@ import { createHash } from "node:crypto";
 import { readdir, readFile, rm, stat, utimes } from "node:fs/promises";
 import { Draft, writeDurably } from "../durable_file.ts";
 import { offeredArchives } from "./known_offers.ts";
+import { isFromSystem, unlessFromSystem } from "../system_error.ts";
 
 /** Archives beside those on offer; older ones are removed. */
 const KEPT_ARCHIVES = 16;
@@ -45,7 +46,7 @@ export class ArchiveCache {
       await rm(path, { force: true }).catch(unlessFromSystem);
       return null;
     }
-    await this.#markUsed(path);
+    await this.#markUsed(path).catch(unlessFromSystem);
     return content;
   }
 
@@ -80,7 +81,7 @@ export class ArchiveCache {
 
   async #added(sha256: string): Promise<void> {
     const path = this.#path(sha256);
-    await this.#markUsed(path);
+    await this.#markUsed(path).catch(unlessFromSystem);
     const offered = await offeredArchives(this.#stateDir);
     const staying = new Set([path, ...[...offered].map((offer) => this.#path(offer))]);
     const files = await this.#newestFirst();
@@ -89,14 +90,14 @@ export class ArchiveCache {
       ...archives.filter((file) => !staying.has(file.path)).slice(KEPT_ARCHIVES),
       ...drafts.slice(KEPT_DRAFTS),
     ];
-    for (const file of old) await rm(file.path, { force: true });
+    for (const file of old) await rm(file.path, { force: true }).catch(unlessFromSystem);
   }
 
   /** Later than all others, whatever the clock says. */
   async #markUsed(path: string): Promise<void> {
     const others = (await this.#newestFirst()).filter((file) => file.path !== path);
     const nowMs = Math.max(this.#now().getTime(), (others[0]?.usedMs ?? 0) + 1);
-    await utimes(path, nowMs / 1000, nowMs / 1000).catch(unlessFromSystem);
+    await utimes(path, nowMs / 1000, nowMs / 1000);
   }
 
   async #newestFirst(): Promise<readonly CacheFile[]> {
@@ -118,13 +119,4 @@ interface CacheFile {
 
 function isArchive({ path }: CacheFile): boolean {
   return path.endsWith(ARCHIVE_SUFFIX);
-}
-
-/** ENOENT, EACCES, EIO, …: of the disk, not of this program. */
-function isFromSystem(error: unknown): boolean {
-  return error instanceof Error && "code" in error && /^E[A-Z0-9]+$/.test(String(error.code));
-}
-
-function unlessFromSystem(error: unknown): void {
-  if (!isFromSystem(error)) throw error;
 }

@@ -33,11 +33,11 @@ export async function systemTerminal(env: Environment): Promise<Terminal> {
   const color = !plain && !env.get("NO_COLOR");
   const outIsTerminal = Deno.stdout.isTerminal();
   const errIsTerminal = Deno.stderr.isTerminal();
-  // Loaded only where it is used, since it is large.
+  // Not loaded where nothing can be drawn, since it is large.
   const library = errIsTerminal && !plain ? await import("log-update") : null;
   return {
     out: (text) => writeAll(Deno.stdout, text),
-    err: (text) => writeAll(Deno.stderr, text),
+    err: (text) => tell(text),
     outColumns: outIsTerminal ? process.stdout.columns || 80 : null,
     outColor: color && outIsTerminal,
     errColor: color && errIsTerminal,
@@ -59,6 +59,15 @@ function liveArea(create: typeof createLogUpdate): LiveArea {
       update.done();
     },
   };
+}
+
+/** What cannot be told, on a full disk say, is no reason to leave a board in the middle. */
+function tell(text: string): void {
+  try {
+    writeAll(Deno.stderr, text);
+  } catch {
+    // There is nobody left to tell.
+  }
 }
 
 function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {

@@ -14,7 +14,7 @@ const passing = fc.constantFrom(
   "timed_out",
   "board_error",
 );
-const lasting = fc.constantFrom("app_failed", "no_space", "version_order", "config_invalid");
+const lasting = fc.constantFrom("app_failed", "no_space", "version_order", "no_directories");
 
 Deno.test("retryDelayMs() doubles from 10 s up to 15 minutes", () => {
   const busy = untouched("unreachable", "port_busy");

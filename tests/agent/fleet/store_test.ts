@@ -85,7 +85,7 @@ function attempted(
   store: Store,
   { key, name, uid, port }: typeof BOARD,
   ended: Partial<Outcome>,
-): number {
+): number | null {
   const id = store.beginAttempt({ key, name, uid, port });
   store.addStep(id, "opening");
   store.endAttempt(id, key, {
