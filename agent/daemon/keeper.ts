@@ -199,8 +199,6 @@ export class Keeper {
     const release = this.#releaseFor(kept);
     const isDecided = !dry && (outcome.reason === null || !UNDECIDED.has(outcome.reason.code));
     if (release && isDecided && outcome.to === release.version) this.#settle(kept, release.sha256);
-    // The attempt is newer than what was noted before it.
-    else if (kept.settledFor !== null) this.#settle(kept, kept.settledFor);
   }
 
   /** Somebody else's job has failed on the board. */
