@@ -1,13 +1,11 @@
 /** People and the daemon at the same time: one job a board, whoever asks. */
 import { assertEquals, assertIncludes } from "../assert.ts";
-import { startWasmBoard } from "../boards/mod.ts";
-import { startNginx } from "../server/nginx.ts";
 import { Transcript } from "../system/transcript.ts";
-import { type Files, onBoard, packed, PROGRAM, published } from "../update/firmware.ts";
-import { makeGateway } from "../update/gateway.ts";
+import { type Files, PROGRAM } from "../update/firmware.ts";
 import { testNeeding } from "../update/needs.ts";
 import { DaemonProcess } from "./daemon_process.ts";
-import { polls } from "./polls.ts";
+import { startOneBoard } from "./one_board.ts";
+import { morePolls, polls } from "./polls.ts";
 
 const OLD: Files = { "main.py": PROGRAM, "version": "1.0.0" };
 const RELEASE: Files = {
@@ -20,12 +18,10 @@ await testNeeding(
   ["nginx"],
   "two who update at once through the daemon get the same job",
   async () => {
-    await using server = await startNginx();
-    await server.publish({ ...published("1.1.0", packed(RELEASE)) });
-    await using board = await startWasmBoard({ files: onBoard(OLD) });
-    await using gateway = await makeGateway({
-      ...{ url: server.url, ports: [board.port], defaults: "auto = false" },
+    await using one = await startOneBoard({
+      ...{ release: RELEASE, installed: OLD, configure: () => ({ defaults: "auto = false" }) },
     });
+    const { server, board, gateway } = one;
     await using daemon = await DaemonProcess.start(gateway.configFile);
     const update = () => gateway.run("update", "--board", "all", "--json");
     const first = update();
@@ -34,9 +30,7 @@ await testNeeding(
     await board.atByte(20_000, async () => {
       const before = await polls(server);
       second = update();
-      while (
-        await polls(server) === before
-      ) { /* … */ }
+      await morePolls(server, 1, before);
     });
     const results = await Promise.all([first, second]);
     const outcomes = results.map((result) => {
@@ -55,13 +49,11 @@ await testNeeding(
   ["nginx"],
   "uota rollback goes through the daemon, which then leaves the board alone",
   async () => {
-    await using server = await startNginx();
-    await server.publish({ ...published("1.1.0", packed(RELEASE)) });
-    await using board = await startWasmBoard({ files: onBoard(OLD) });
-    await using gateway = await makeGateway({
-      ...{ url: server.url, ports: [board.port], source: 'poll_interval = "1s"' },
-      confirm: "500ms",
+    await using one = await startOneBoard({
+      ...{ release: RELEASE, installed: OLD },
+      configure: () => ({ source: 'poll_interval = "1s"', confirm: "500ms" }),
     });
+    const { server, board, gateway } = one;
     await using daemon = await DaemonProcess.start(gateway.configFile);
     await daemon.until(/updated/);
     const status = JSON.parse((await gateway.run("status", "--json")).stdout);
@@ -70,8 +62,7 @@ await testNeeding(
     assertIncludes(back.stdout, "1.0.0");
     assertEquals(new TextDecoder().decode((await board.files()).get("/version")), "1.0.0");
     // A release that somebody went back from does not come again by itself.
-    const before = await polls(server);
-    while (await polls(server) < before + 3) { /* Each look at the log is a request of its own. */ }
+    await morePolls(server, 3);
     assertEquals(new TextDecoder().decode((await board.files()).get("/version")), "1.0.0");
     assertEquals(await daemon.stop(), { code: 0, signal: null });
   },
@@ -81,12 +72,10 @@ await testNeeding(
   ["nginx"],
   "who joined a job through the daemon keeps it when the first one leaves",
   async () => {
-    await using server = await startNginx();
-    await server.publish({ ...published("1.1.0", packed(RELEASE)) });
-    await using board = await startWasmBoard({ files: onBoard(OLD) });
-    await using gateway = await makeGateway({
-      ...{ url: server.url, ports: [board.port], defaults: "auto = false" },
+    await using one = await startOneBoard({
+      ...{ release: RELEASE, installed: OLD, configure: () => ({ defaults: "auto = false" }) },
     });
+    const { board, gateway } = one;
     await using _daemon = await DaemonProcess.start(gateway.configFile);
     const update = () => gateway.start("update", "--board", "all", "--json", "--verbose");
     const first = update();

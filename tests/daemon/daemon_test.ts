@@ -1,4 +1,5 @@
 /** What the daemon does by itself, as a process, with real boards and a real web server. */
+import { DatabaseSync } from "node:sqlite";
 import { assert, assertEquals, assertIncludes } from "../assert.ts";
 import { startWasmBoard, type WasmBoard } from "../boards/mod.ts";
 import { watchPort } from "../boards/port_watch.ts";
@@ -15,7 +16,8 @@ import {
 import { makeGateway } from "../update/gateway.ts";
 import { testNeeding } from "../update/needs.ts";
 import { DaemonProcess } from "./daemon_process.ts";
-import { polls } from "./polls.ts";
+import { type OneBoard, startOneBoard } from "./one_board.ts";
+import { morePolls } from "./polls.ts";
 
 function publish(server: Nginx, version: string): Promise<void> {
   return server.publish({ ...published(version, packed(firmware(version))) });
@@ -27,16 +29,20 @@ function boardWith(version: string): Promise<WasmBoard> {
 
 const POLLING = 'poll_interval = "1s"';
 
+function boardAndRelease(installed: string, release: string): Promise<OneBoard> {
+  return startOneBoard({
+    release: firmware(release),
+    installed: firmware(installed),
+    configure: () => ({ source: POLLING }),
+  });
+}
+
 await testNeeding(
   ["nginx"],
   "uota daemon brings a board to each release that is published",
   async () => {
-    await using server = await startNginx();
-    await publish(server, "1.1.0");
-    await using board = await boardWith("1.0.0");
-    await using gateway = await makeGateway({
-      ...{ url: server.url, ports: [board.port], source: POLLING },
-    });
+    await using one = await boardAndRelease("1.0.0", "1.1.0");
+    const { server, board, gateway } = one;
     await using daemon = await DaemonProcess.start(gateway.configFile);
     await daemon.until(/updated 1\.0\.0 -> 1\.1\.0|1\.0\.0.*1\.1\.0/);
     assertEquals(await versionOn(board), "1.1.0");
@@ -51,17 +57,12 @@ await testNeeding(
   ["nginx"],
   "uota daemon leaves a board alone that is as it should be",
   async () => {
-    await using server = await startNginx();
-    await publish(server, "1.1.0");
-    await using board = await boardWith("1.1.0");
-    await using gateway = await makeGateway({
-      ...{ url: server.url, ports: [board.port], source: POLLING },
-    });
+    await using one = await boardAndRelease("1.1.0", "1.1.0");
+    const { server, board, gateway } = one;
     await using daemon = await DaemonProcess.start(gateway.configFile);
     await daemon.until(/current/);
     using watch = await watchPort(board.port);
-    const before = await polls(server);
-    while (await polls(server) < before + 3) { /* Each look at the log is a request of its own. */ }
+    await morePolls(server, 3);
     assertEquals(watch.seen(), { opened: false, written: false });
   },
 );
@@ -70,13 +71,14 @@ await testNeeding(
   ["nginx"],
   "uota daemon that starts again visits no board that stayed plugged in and is as it should be",
   async () => {
-    await using server = await startNginx();
-    await publish(server, "1.1.0");
-    await using board = await boardWith("1.0.0");
-    await using gateway = await makeGateway({
-      ...{ url: server.url, ports: [board.port], source: POLLING },
-      boards: `[[board]]\nname = "north"\nmatch = { uid = "${board.uid}" }\n`,
+    await using one = await startOneBoard({
+      ...{ release: firmware("1.1.0"), installed: firmware("1.0.0") },
+      configure: (uid) => ({
+        source: POLLING,
+        boards: `[[board]]\nname = "north"\nmatch = { uid = "${uid}" }\n`,
+      }),
     });
+    const { server, board, gateway } = one;
     {
       await using daemon = await DaemonProcess.start(gateway.configFile);
       await daemon.until(/north: .*1\.0\.0.*1\.1\.0/);
@@ -86,10 +88,7 @@ await testNeeding(
       using watch = await watchPort(board.port);
       await using daemon = await DaemonProcess.start(gateway.configFile);
       await daemon.until(/Release 1\.1\.0/);
-      const before = await polls(server);
-      while (await polls(server) < before + 3) {
-        /* Each look at the log is a request of its own. */
-      }
+      await morePolls(server, 3);
       assertEquals(watch.seen(), { opened: false, written: false });
       // What was noted of it holds no longer than it is plugged in.
       await board.unplug();
@@ -104,14 +103,32 @@ await testNeeding(
   },
 );
 
+await testNeeding(
+  ["nginx"],
+  "uota daemon goes on when what it has noted of boards cannot be read or written",
+  async () => {
+    await using one = await boardAndRelease("1.0.0", "1.1.0");
+    const { board, gateway } = one;
+    await using daemon = await DaemonProcess.start(gateway.configFile);
+    await daemon.until(/1\.0\.0.*1\.1\.0/);
+    {
+      using database = new DatabaseSync(`${gateway.config.gateway.stateDir}/gateway.db`);
+      database.exec("DROP TABLE settled");
+    }
+    await board.unplug();
+    await board.writeFiles(onBoard(firmware("1.0.5")));
+    await board.plug();
+    await daemon.until(/cannot be read.*settled/);
+    await daemon.until(/1\.0\.5.*1\.1\.0/);
+    assertEquals(await versionOn(board), "1.1.0");
+    assertEquals(await daemon.stop(), { code: 0, signal: null });
+  },
+);
+
 await testNeeding(["nginx"], "uota daemon updates a board that is plugged in later", async () => {
-  await using server = await startNginx();
-  await publish(server, "1.1.0");
-  await using board = await boardWith("1.0.0");
+  await using one = await boardAndRelease("1.0.0", "1.1.0");
+  const { board, gateway } = one;
   await board.unplug();
-  await using gateway = await makeGateway({
-    ...{ url: server.url, ports: [board.port], source: POLLING },
-  });
   await using daemon = await DaemonProcess.start(gateway.configFile);
   await daemon.until(/Release 1\.1\.0 is published/);
   await board.plug();
@@ -196,13 +213,11 @@ await testNeeding(
   ["nginx"],
   "uota daemon that is stopped in a push leaves the board whole",
   async () => {
-    await using server = await startNginx();
     const release: Files = { ...firmware("1.1.0"), "big.bin": new Uint8Array(200_000).fill(7) };
-    await server.publish({ ...published("1.1.0", packed(release)) });
-    await using board = await boardWith("1.0.0");
-    await using gateway = await makeGateway({
-      ...{ url: server.url, ports: [board.port], source: POLLING },
+    await using one = await startOneBoard({
+      ...{ release, installed: firmware("1.0.0"), configure: () => ({ source: POLLING }) },
     });
+    const { board, gateway } = one;
     await using daemon = await DaemonProcess.start(gateway.configFile, "--verbose");
     await daemon.until(/inspecting/);
     await board.atByte(30_000, async () => {
@@ -232,8 +247,7 @@ await testNeeding(
     });
     await using daemon = await DaemonProcess.start(gateway.configFile);
     const said = await daemon.until(/latest/);
-    const before = await polls(server);
-    while (await polls(server) < before + 2) { /* Each look at the log is a request of its own. */ }
+    await morePolls(server, 2);
     await publish(server, "1.1.0");
     await daemon.until(/all right again/);
     assertEquals(daemon.lines.filter((line) => line === said).length, 1);

@@ -1,4 +1,5 @@
 /** Confirmation, roll-back and what the gateway remembers of them, on a real board. */
+import { DatabaseSync } from "node:sqlite";
 import { assert, assertEquals, assertIncludes } from "../assert.ts";
 import { startWasmBoard } from "../boards/mod.ts";
 import { digests, type Files, onBoard, packed } from "./firmware.ts";
@@ -126,4 +127,21 @@ Deno.test("rollback() brings back what the gateway installed before, or says why
   const back = await gateway.run("rollback", "--board", "all", "--json");
   assertEquals(back.code, 0, back.stderr);
   assertEquals(digests(await board.files()), digests(onBoard(middle)));
+});
+
+Deno.test("rollback() from a release that the gateway could not note goes back by one", async () => {
+  await using board = await startWasmBoard({ files: onBoard(OLD) });
+  await using gateway = await makeGateway({ ports: [board.port], confirm: "0s" });
+  const versions = ["1.2", "1.5", "2.0"];
+  for (const version of versions) {
+    const release: Files = { ...GOOD, version: `${version}\n` };
+    await gateway.update({ archive: await archive(gateway, version, release) });
+  }
+  {
+    using database = new DatabaseSync(`${gateway.config.gateway.stateDir}/gateway.db`);
+    database.exec("DELETE FROM attempt WHERE to_version = '2.0'");
+  }
+  const back = await gateway.run("rollback", "--board", "all", "--json");
+  assertEquals(back.code, 0, back.stderr);
+  assertEquals(digests(await board.files()), digests(onBoard({ ...GOOD, version: "1.5\n" })));
 });
