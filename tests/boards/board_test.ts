@@ -1,4 +1,3 @@
-// deno-lint-ignore-file no-control-regex -- control bytes are what these tests look at
 /**
  * That an emulated board behaves as a board: what the firmware's C does around the interpreter is
  * here the harness's, so it is compared with what chips do. See `reference/boards.md`.
@@ -62,7 +61,8 @@ Deno.test("machine.soft_reset() and sys.exit() restart a board softly", async ()
   await probe.enterRaw();
   for (const source of ["import machine\nmachine.soft_reset()", "import sys\nsys.exit()"]) {
     await probe.send(`${source}\x04`);
-    assert.match(await probe.until(RAW_PROMPT), /^OK\x04\x04MPY: soft reboot\r\nBOOT\r\nraw/);
+    const said = await probe.until(RAW_PROMPT);
+    assert(said.startsWith("OK\x04\x04MPY: soft reboot\r\nBOOT\r\nraw"), said);
   }
 });
 
@@ -104,14 +104,13 @@ Deno.test("raw-paste ends early at a syntax error, and at Ctrl-C", async () => {
   await probe.send("x = = 1\nprint(1)\n");
   await probe.until("\x04");
   await probe.send("\x04");
-  assert.match(
-    await probe.until("\x04>"),
-    /^\x04Traceback[^]*SyntaxError: invalid syntax\r\n\x04>$/,
-  );
+  const refused = await probe.until("\x04>");
+  assert(refused.startsWith("\x04Traceback"), refused);
+  assert(refused.endsWith("SyntaxError: invalid syntax\r\n\x04>"), refused);
   await probe.send("\x05A\x01");
   await probe.until("\x01\x80\x00\x01");
   await probe.send("print(1)\n\x03");
-  assert.match(await probe.until("\x04>"), /^\x04\x04KeyboardInterrupt: \r\n\x04>$/);
+  assert.equal(await probe.until("\x04>"), "\x04\x04KeyboardInterrupt: \r\n\x04>");
 });
 
 Deno.test("Ctrl-C interrupts a program that loops, sleeps, waits for input, or prints", async (t) => {
@@ -131,7 +130,7 @@ Deno.test("Ctrl-C interrupts a program that loops, sleeps, waits for input, or p
       await probe.until("begun\r\n");
       await probe.send("\x03");
       const text = await probe.until("\x04>");
-      assert.match(text, /KeyboardInterrupt: \r\n\x04>$/);
+      assert(text.endsWith("KeyboardInterrupt: \r\n\x04>"), text);
       assert.doesNotMatch(text, /too far/);
     });
   }
@@ -161,7 +160,8 @@ Deno.test("a program reads what is sent to it, and select.poll waits for it", as
   await probe.send("print(repr(input('? ')))\x04");
   await probe.until("? ");
   await probe.send("yes\r");
-  assert.match(await probe.until("\x04>"), /'yes'\r\n\x04\x04>$/);
+  const answer = await probe.until("\x04>");
+  assert(answer.endsWith("'yes'\r\n\x04\x04>"), answer);
   await probe.send(
     "import select\np = select.poll()\np.register(sys.stdin, select.POLLIN)\n" +
       "print(p.poll(0))\nprint('begun')\nprint(len(p.poll(5000)), sys.stdin.read(1))\x04",

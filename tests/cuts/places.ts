@@ -5,7 +5,7 @@ import type { Reference, Work } from "./simulate.ts";
 
 /**
  * All single cuts of these kinds. A release that is rolled back is cut from when it is in place:
- * until then it is as any other.
+ * until then it does not differ from one that is installed.
  */
 export function singleCuts(
   { fileSystem, release }: Pick<Case, "fileSystem" | "release">,

@@ -1,6 +1,6 @@
 /**
  * A real nginx with its own configuration, certificates and log, over HTTP and TLS on free ports:
- * the web server that most publishers have. Runs as root and as anybody else.
+ * the web server that most publishers have. Root and every other user can run it.
  */
 
 import { type CertificateRequest, makeAuthority } from "./certificates.ts";

@@ -71,7 +71,6 @@ await testInMachine("the daemon as a service of a real systemd", async (t) => {
 
   await step("it updates a board without a hand, and each release that follows", async () => {
     await machine.journalShows(UNIT, /1\.0\.0 .*1\.1\.0/);
-    assertEquals(digests(await board.files()).length > 0, true);
     assertEquals(await versionOn(board), "1.1.0");
     await publish(server, firmware("1.2.0"));
     await machine.journalShows(UNIT, /1\.1\.0 .*1\.2\.0/);
