@@ -10,6 +10,7 @@
 import { UotaError } from "../errors/mod.ts";
 import { BoardFiles } from "./board_files.ts";
 import { type Capabilities, parseCapabilities } from "./capabilities.ts";
+import type { Evidence } from "./evidence.ts";
 import type { Argument } from "./guard.ts";
 import type { RawRepl, WatchOptions } from "./raw_repl.ts";
 import { restartQuietly } from "./restart.ts";
@@ -25,6 +26,7 @@ export class Board implements AsyncDisposable {
   readonly #repl: RawRepl;
   readonly #scripts: ScriptRunner;
   #probed: { readonly capabilities: Capabilities; readonly files: BoardFiles } | null = null;
+  #evidence: Evidence | null = null;
   #restarted = false;
 
   /** For `connectBoard`: takes over the port and the raw REPL on it. */
@@ -49,6 +51,11 @@ export class Board implements AsyncDisposable {
     return this.#known.capabilities;
   }
 
+  /** Why the board started; null where nobody asked, and where it could not say. */
+  get evidence(): Evidence | null {
+    return this.#evidence;
+  }
+
   /** What is on it. */
   get files(): BoardFiles {
     return this.#known.files;
@@ -57,6 +64,11 @@ export class Board implements AsyncDisposable {
   get #known() {
     if (!this.#probed) throw new UotaError("internal", "The board was not probed yet");
     return this.#probed;
+  }
+
+  /** Asks the board why it started; `connectBoard` does it before its soft reset, where asked to. */
+  async readEvidence(options: AskOptions): Promise<void> {
+    this.#evidence = await this.#scripts.evidence(options);
   }
 
   /** Asks the board what it is. `connectBoard` has done it. */

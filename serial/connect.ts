@@ -12,6 +12,11 @@ export interface ConnectOptions {
   readonly baud?: number;
   /** How long getting to the raw REPL may take. @default 12000 */
   readonly enterTimeoutMs?: number;
+  /**
+   * Whether to ask why the board started, before the soft reset that changes it: see
+   * {@linkcode Board.evidence}. @default false
+   */
+  readonly readEvidence?: boolean;
 }
 
 /**
@@ -21,7 +26,7 @@ export interface ConnectOptions {
  * @throws {UotaError} `port_*`, `no_response`, `protocol`, `board_error`
  */
 export async function connectBoard(path: string, options: ConnectOptions): Promise<Board> {
-  const { signal, baud, enterTimeoutMs } = options;
+  const { signal, baud, enterTimeoutMs, readEvidence = false } = options;
   const port = await openTty(path, { signal, ...(baud === undefined ? {} : { baud }) });
   const entering = {
     signal,
@@ -30,8 +35,9 @@ export async function connectBoard(path: string, options: ConnectOptions): Promi
   let repl: RawRepl | null = null;
   try {
     repl = await RawRepl.enter(port, entering);
-    await repl.softReset(entering);
     const board = new Board(port, repl);
+    if (readEvidence) await board.readEvidence({ signal });
+    await repl.softReset(entering);
     await board.probe({ signal });
     return board;
   } catch (error) {

@@ -10,6 +10,7 @@ export type { Capabilities } from "./capabilities.ts";
 export { connectBoard, type ConnectOptions } from "./connect.ts";
 export { pause } from "./deadline.ts";
 export type { Argument } from "./guard.ts";
+export type { Evidence } from "./evidence.ts";
 export { findHolders, type Holder } from "./holders.ts";
 export type { WatchOptions } from "./raw_repl.ts";
 export { isUnnameable, type PathKind, type PathState, type TreeEntry } from "./path_state.ts";

@@ -3,6 +3,7 @@
  * board does not need: comments, blank lines and three of every four spaces of indentation.
  */
 import common from "./on_board/common.py" with { type: "text" };
+import evidence from "./on_board/evidence.py" with { type: "text" };
 import files from "./on_board/files.py" with { type: "text" };
 import filesFlat from "./on_board/files_flat.py" with { type: "text" };
 import guard from "./on_board/guard.py" with { type: "text" };
@@ -50,6 +51,7 @@ export function piecesOf(whole: Script): Script[] {
 /** What this room sends. */
 export const scripts = {
   common: script(common),
+  evidence: script(evidence),
   files: script(files),
   filesFlat: script(filesFlat),
   guard: script(guard),

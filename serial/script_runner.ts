@@ -11,9 +11,10 @@
  */
 import { createHash } from "node:crypto";
 import { UotaError } from "../errors/mod.ts";
+import { type Evidence, parseEvidence } from "./evidence.ts";
 import { type Argument, type Guard, sha256Guard, sumGuard } from "./guard.ts";
 import { python } from "./literal.ts";
-import type { RawRepl } from "./raw_repl.ts";
+import type { ExecuteOptions, RawRepl } from "./raw_repl.ts";
 import { piecesOf, type Script, scripts } from "./script.ts";
 
 /** What every request to a board takes. */
@@ -26,6 +27,8 @@ export interface AskOptions {
 const WORK_IDLE_MS = 60_000;
 const WORK_TOTAL_MS = 600_000;
 const ATTEMPTS = 6;
+/** What nobody waits for long, since the visit goes on without it. */
+const ASIDE = { idleMs: 3000, totalMs: 5000 };
 
 /** Runs scripts on the board whose raw REPL it is given. */
 export class ScriptRunner {
@@ -59,6 +62,28 @@ export class ScriptRunner {
       }
       return replies;
     });
+  }
+
+  /**
+   * Asks why the board started, in the interpreter that its program left. A board that cannot say is
+   * brought back to its prompt, and null is the answer.
+   *
+   * @throws {UotaError} `no_response`, `port_lost`
+   */
+  async evidence(options: AskOptions): Promise<Evidence | null> {
+    try {
+      for (const piece of piecesOf(scripts.reply)) {
+        await this.#run(checkedSource(piece, false, this.py), { ...options, ...ASIDE });
+      }
+      const source = checkedSource(scripts.evidence, false, this.py);
+      const [reply = ""] = await this.#run(source, { ...options, ...ASIDE });
+      return parseEvidence(reply);
+    } catch (error) {
+      if (!(error instanceof UotaError) || options.signal.aborted) throw error;
+      if (error.code === "port_lost") throw error;
+      await this.#repl.reenter(options);
+      return null;
+    }
   }
 
   /** Guards every call from now on, by hash where the board can compute one. */
@@ -178,13 +203,12 @@ export class ScriptRunner {
     return this.#guard.call(name, values, this.#repl.transfer);
   }
 
-  async #run(source: Script, options: AskOptions): Promise<string[]> {
+  async #run(
+    source: Script,
+    { signal, idleMs = WORK_IDLE_MS, totalMs = WORK_TOTAL_MS }: ExecuteOptions,
+  ): Promise<string[]> {
     const script = this.#feeds ? joinLines([FEED, source]) : source;
-    const { stdout, stderr } = await this.#repl.execute(script, {
-      signal: options.signal,
-      idleMs: WORK_IDLE_MS,
-      totalMs: WORK_TOTAL_MS,
-    });
+    const { stdout, stderr } = await this.#repl.execute(script, { signal, idleMs, totalMs });
     if (stderr.byteLength > 0) throw this.#explainTraceback(decode(stderr));
     const replies = framedReplies(decode(stdout));
     if (replies === null) throw this.#damaged();
