@@ -16,7 +16,7 @@ import { openVisit, type Visit } from "./board/visit.ts";
 import { Claims } from "./fleet/claims.ts";
 import { type FleetBoard, identify } from "./fleet/identity.ts";
 import { sideBySide } from "./fleet/side_by_side.ts";
-import { type BoardKey, boardKey } from "./fleet/store.ts";
+import { type BoardKey, boardKey, type InstalledArchive } from "./fleet/store.ts";
 import { inTurn, type Turns } from "./fleet/turns.ts";
 import type { Memory } from "./memory.ts";
 
@@ -66,6 +66,8 @@ export interface Work {
   readonly key: BoardKey;
   readonly settings: BoardSettings;
   readonly attempt: Attempt;
+  /** Notes what the attempt is for. */
+  readonly offer: (release: InstalledArchive) => void;
   readonly report: Report;
   readonly signal: AbortSignal;
 }
@@ -149,14 +151,24 @@ async function attemptBoard(
       portGlobs: config.gateway.ports,
       ...(options.returnBoundMs === undefined ? {} : { returnBoundMs: options.returnBoundMs }),
     });
-    board = identify(config, known, visit.board.capabilities.uid);
+    const { uid } = visit.board.capabilities;
+    board = identify(config, known, uid);
     key = boardKey({ uid: board.uid, port: port.path });
+    const lostUid = uid === null ? memory?.store.lastUidOn(port.path) ?? null : null;
+    if (lostUid !== null && mayBeMistaken(config, board, lostUid)) {
+      key = boardKey({ uid: lostUid, port: port.path });
+      throw uidMissing(port.path, lostUid);
+    }
     attempt.identified(board);
     memory?.store.identify(id, attempted());
     try {
       await visit.feedWatchdog(settings().watchdogMs, { signal });
       await claim.identify(visit.board.capabilities.uid, signal);
-      await work({ visit, board, key, settings: settings(), attempt, report, signal });
+      const offer = (release: InstalledArchive) => {
+        attempt.offered(release);
+        memory?.store.noteOffer(id, release);
+      };
+      await work({ visit, board, key, settings: settings(), attempt, offer, report, signal });
     } finally {
       bytesWritten = visit.bytesWritten;
     }
@@ -174,6 +186,7 @@ async function attemptBoard(
     outcome,
     archiveSha256: attempt.archiveSha256,
     version: attempt.versionNow,
+    isVersionLost: attempt.committed && attempt.versionNow === null,
     cleanUp: attempt.cleanUp,
   });
   return outcome;
@@ -208,6 +221,22 @@ function notAttached(board: FleetBoard, config: GatewayConfig): Outcome {
     "not_attached",
     `No board with ${what} is attached to ${config.gateway.ports.join(", ")}; ` +
       "check its cable and power, or its match in the configuration",
+  );
+}
+
+/** Whether settings of somebody else's would hold for a board that has lost its uid. */
+function mayBeMistaken(config: GatewayConfig, { entry }: FleetBoard, lostUid: string): boolean {
+  const isNamedByPort = entry !== null && entry.match.kind !== "uid";
+  return !isNamedByPort &&
+    config.boards.some(({ match }) => match.kind === "uid" && match.uid === lostUid);
+}
+
+function uidMissing(port: string, uid: string): UotaError {
+  return new UotaError(
+    "uid_missing",
+    `The board on ${port} does not say its unique_id any more, and the last one there was ${uid}, ` +
+      "which has settings of its own; nothing was changed, since nobody can tell whether they are " +
+      "for this board. Restart the board, or give the new one a [[board]] entry with match.port",
   );
 }
 

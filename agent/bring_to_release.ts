@@ -1,5 +1,6 @@
 /**
- * The order of the steps on one board: glance, settle, decide, inspect, plan, stage, commit, confirm.
+ * The order of the steps on one board: glance, recover, decide, inspect, plan, stage, and from the
+ * journal on the recovery table again: commit, confirm.
  * `update.ts` does this for each board of a run, `rollback.ts` with the release before.
  *
  * INVARIANTS
@@ -7,19 +8,20 @@
  */
 import { UotaError } from "../errors/mod.ts";
 import type { Work } from "./attempts.ts";
+import type { Attempt } from "./board/attempt.ts";
 import { takeBackup } from "./board/backup.ts";
-import { commit, finish, rollBack } from "./board/commit.ts";
-import { confirm, type Verdict } from "./board/confirm.ts";
-import { decide } from "./board/decide.ts";
-import { installInPlace, putBack } from "./board/in_place.ts";
+import { finish } from "./board/commit.ts";
+import { decide, type Decision } from "./board/decide.ts";
+import { installInPlace } from "./board/in_place.ts";
 import { type Glance, glance, inspect, type Inspection } from "./board/inspect.ts";
-import { cleanUpFates, type Plan, planUpdate } from "./board/plan.ts";
-import { settle } from "./board/settle.ts";
 import { NEW_DIRECTORY } from "./board/paths_on_board.ts";
+import { cleanUpFates, type Plan, planUpdate } from "./board/plan.ts";
+import type { Arrival } from "./board/recovery_table.ts";
 import { chooseWay } from "./board/space.ts";
 import { prepareStaging, stage, type Staging } from "./board/stage.ts";
 import type { Memory } from "./memory.ts";
-import type { Release } from "./release/mod.ts";
+import { type Fresh, recover } from "./recover.ts";
+import { compareVersions, type Release } from "./release/mod.ts";
 
 /** What {@linkcode bringToRelease} goes by. */
 export interface BringOptions {
@@ -30,6 +32,8 @@ export interface BringOptions {
   readonly log: (line: string) => void;
   /** Paths to delete besides those of the release and the configuration. */
   readonly remove?: readonly string[];
+  /** The release is the one before: somebody asked to go back. @default false */
+  readonly goesBack?: boolean;
 }
 
 /** All that one board needs, from the first look to the confirmation. */
@@ -40,35 +44,34 @@ export async function bringToRelease(
 ): Promise<void> {
   const { visit, key, settings, attempt, report, signal } = work;
   const { memory, dryRun } = options;
-
-  report({ phase: "inspecting" });
-  let seen = await glance(visit.board, { signal });
-  attempt.offered(seen.version, release);
-  if (!dryRun) {
-    const settled = await settle(visit, seen, {
-      signal: uncancellable(),
-      ...{ key, store: memory.store, backups: memory.backups, log: options.log },
-      ...{ watchMs: settings.confirmMs, ready: settings.ready },
-    });
-    if (settled.kind === "rolled_back") {
-      const { archiveSha256: sha256, version } = settled.release;
-      memory.store.markBad(key, { sha256, version }, settled.reason);
-      return attempt.rolledBack(settled.reason);
-    }
-    if (settled.kind === "needs_repair" && settled.failed?.release) {
-      const { archiveSha256: sha256, version } = settled.failed.release;
-      memory.store.markBad(key, { sha256, version }, settled.failed.reason);
-    }
-    seen = settled.seen;
-    attempt.offered(seen.version, release);
-  }
-  const decision = decide(seen, release, {
+  const deciding = {
     ...options,
     pin: settings.pin,
     bad: memory.store.badRelease(key, release.sha256),
-  });
+  };
+
+  report({ phase: "inspecting" });
+  let seen = await glance(visit.board, { signal });
+  attempt.saw(seen.version);
+  work.offer(release);
+  if (!dryRun) {
+    const begin = arrivalFor(seen, release, {
+      ...options,
+      decision: decide(seen, release, deciding),
+    });
+    const recovered = await recover(work, seen, { ...options, begin });
+    if (recovered.left?.reason && recovered.left.release.archiveSha256 === release.sha256) {
+      return attempt.rolledBack(recovered.left.reason);
+    }
+    if (recovered.end === "went_back") await visit.enter({ signal });
+    seen = recovered.end === "repair" ? { ...recovered.seen, needsRepair: true } : recovered.seen;
+    deciding.bad = memory.store.badRelease(key, release.sha256);
+  }
+  const decision = decide(seen, release, deciding);
   if (decision.kind === "leave") {
     if (seen.leftOvers && !seen.needsRepair && !dryRun) await finish(visit.board, { signal });
+    // An interrupted installation of it was carried to its end.
+    if (decision.outcome === "current" && isNewHere(attempt, release)) return attempt.updated();
     return attempt.left(decision.outcome, decision.reason);
   }
   const inspection = await inspect(visit.board, seen, release, {
@@ -82,7 +85,7 @@ export async function bringToRelease(
   attempt.planned(plan.counts, way.strategy);
   if (dryRun) {
     const message = plan.operations.length === 0
-      ? "Every file is right already"
+      ? "All files are up to date"
       : `Would bring the board to ${release.version}`;
     return attempt.left("skipped", { code: "dry_run", message });
   }
@@ -90,13 +93,35 @@ export async function bringToRelease(
     if (seen.leftOvers) await finish(visit.board, { signal });
     return attempt.left("current", null);
   }
-  const goBack = way.strategy === "staged"
-    ? await installStaged(work, way.staging, seen)
-    : await installReplacing(work, { inspection, plan, release, memory });
+  const fresh = way.strategy === "staged"
+    ? await stageRelease(work, release, way.staging)
+    : await replaceFiles(work, { inspection, plan, release, memory });
   attempt.installed();
-  // Files of two releases are nothing to go back to.
-  if (seen.needsRepair) await finish(visit.board, { signal: uncancellable() });
-  await confirmOrGoBack(work, release, { memory, goBack: seen.needsRepair ? null : goBack });
+  const recovered = await recover(work, fresh.seen(seen), { ...options, begin: fresh.begin });
+  if (recovered.end === "accepted") return attempt.updated();
+  if (recovered.left?.reason) return attempt.rolledBack(recovered.left.reason);
+  throw recovered.failure ?? new UotaError(
+    "verification_failed",
+    `The board on ${visit.port.path} did not keep the release; nothing is left of it on the board. ` +
+      "Check the board's flash, or format it anew",
+  );
+}
+
+/** How the visit begins, for the recovery table. */
+function arrivalFor(
+  { transaction }: Glance,
+  release: Release,
+  { force, goesBack = false, decision }: BringOptions & { readonly decision: Decision },
+): Arrival {
+  if (goesBack) return "arrived_to_go_back";
+  if (force) return "arrived_by_force";
+  // What is not going to be installed has nothing standing in its way.
+  const isAnother = transaction?.header?.archiveSha256 !== release.sha256;
+  return isAnother && decision.kind === "install" ? "arrived_for_another" : "arrived";
+}
+
+function isNewHere({ versionBefore }: Attempt, { version }: Release): boolean {
+  return versionBefore === null || compareVersions(versionBefore, version) !== "same";
 }
 
 interface Planned {
@@ -133,31 +158,32 @@ async function chooseStrategy(
   return { strategy: "in_place" };
 }
 
-/** Each way of installing answers with its way back. */
-type GoBack = () => Promise<void>;
+/** What was put onto the board, for the recovery table, which carries it on from here. */
+interface Placed {
+  readonly begin: Fresh;
+  /** The board as it is with it. */
+  readonly seen: (before: Glance) => Glance;
+}
 
-async function installStaged(
-  work: Work,
-  staging: Staging,
-  { needsRepair }: Pick<Glance, "needsRepair">,
-): Promise<GoBack> {
-  const { visit, attempt, report, signal } = work;
+async function stageRelease(work: Work, release: Release, staging: Staging): Promise<Placed> {
+  const { visit, report, signal } = work;
   const onProgress = (doneBytes: number, totalBytes: number) =>
     report({ phase: "staging", doneBytes, totalBytes });
   await stage(visit.board, staging, { signal, onProgress });
-  attempt.beginCommit();
-  report({ phase: "committing" });
-  await commit(visit.board, { signal: uncancellable(), needsRepair });
-  return () => rollBack(visit.board, { signal: uncancellable(), needsRepair });
+  const header = { archiveSha256: release.sha256, version: release.version };
+  return {
+    begin: { release, way: { kind: "staged" } },
+    seen: (before) => ({ ...before, leftOvers: true, transaction: { state: "journal", header } }),
+  };
 }
 
-async function installReplacing(
+async function replaceFiles(
   work: Work,
   { inspection, plan, release, memory }: Omit<Planned, "seen"> & { readonly memory: Memory },
-): Promise<GoBack> {
+): Promise<Placed> {
   const { visit, attempt, report, signal, key } = work;
   const backup = await takeBackup(visit.board, inspection, plan, { release, signal });
-  await memory.backups.save(key, backup);
+  const shelved = await memory.backups.save(key, backup);
   attempt.beginCommit();
   const onProgress = (doneBytes: number, totalBytes: number) =>
     report({ phase: "staging", doneBytes, totalBytes });
@@ -166,59 +192,10 @@ async function installReplacing(
   } catch (error) {
     // The backup stays for the next visit where the old files could not be put back now.
     const code = error instanceof UotaError ? error.code : "internal";
-    if (code !== "unfinished_transaction") await memory.backups.remove(key);
+    if (code === "unfinished_transaction") attempt.lostTrack();
+    else await memory.backups.remove(shelved.name);
     throw error;
   }
-  return () => putBack(visit.board, backup, { signal: uncancellable() });
-}
-
-/** Resets, watches, and goes back where the release does not do. Not to be cancelled: see above. */
-async function confirmOrGoBack(
-  work: Work,
-  release: Release,
-  { memory, goBack }: { readonly memory: Memory; readonly goBack: GoBack | null },
-): Promise<void> {
-  const { visit, attempt, report, settings, key } = work;
-  const signal = uncancellable();
-  const watching = { signal, watchMs: settings.confirmMs, ready: settings.ready };
-  report({ phase: "confirming" });
-  if (settings.confirmMs === 0) {
-    if (visit.board.capabilities.directories) await finish(visit.board, { signal });
-    await visit.resetAndLeave({ signal });
-    await memory.backups.remove(key);
-    return attempt.updated();
-  }
-  const verdict = await confirm(visit, watching);
-  if (verdict.kind === "healthy") {
-    if (verdict.ended && visit.board.capabilities.directories) {
-      await visit.board.resynchronise({ signal });
-      await finish(visit.board, { signal });
-      await visit.board.leaveAtPrompt({ signal });
-    }
-    await memory.backups.remove(key);
-    memory.store.clearBad(key, release.sha256);
-    return attempt.updated();
-  }
-  const reason = { code: verdict.code, message: verdict.message };
-  memory.store.markBad(key, release, reason);
-  if (goBack === null) {
-    await memory.backups.remove(key);
-    const message = `${reason.message}\nThere is nothing to go back to, since the record of an ` +
-      "earlier update was damaged on the board: the release stays. Publish one that works";
-    return attempt.failed(new UotaError(verdict.code, message));
-  }
-  report({ phase: "rolling_back" });
-  await visit.board.interrupt({ signal });
-  await goBack();
-  await memory.backups.remove(key);
-  const old: Verdict = await confirm(visit, { ...watching, ready: "" });
-  const alsoFails = old.kind === "failed"
-    ? `\nThe old release is back, and fails as well:\n${old.message}`
-    : "";
-  attempt.rolledBack({ ...reason, message: reason.message + alsoFails });
-}
-
-/** Every wait on the line has a bound of its own, so this cannot last for ever. */
-function uncancellable(): AbortSignal {
-  return new AbortController().signal;
+  attempt.lostTrack();
+  return { begin: { release, way: { kind: "replaced", shelved } }, seen: (before) => before };
 }

@@ -38,12 +38,14 @@ const EXIT_OF_ERROR: Readonly<Record<ErrorCode, ExitCode>> = {
 
   app_failed: EXIT.failed,
   not_ready: EXIT.failed,
+  app_restarts: EXIT.failed,
   interrupted: EXIT.failed,
   no_previous: EXIT.failed,
   protocol: EXIT.failed,
   board_error: EXIT.failed,
   board_memory: EXIT.failed,
   ambiguous_board: EXIT.failed,
+  uid_missing: EXIT.failed,
   no_space: EXIT.failed,
   no_directories: EXIT.failed,
   no_version: EXIT.failed,
@@ -51,6 +53,7 @@ const EXIT_OF_ERROR: Readonly<Record<ErrorCode, ExitCode>> = {
   verification_failed: EXIT.failed,
   excluded_conflict: EXIT.failed,
   unfinished_transaction: EXIT.failed,
+  foreign_transaction: EXIT.failed,
   internal: EXIT.failed,
 
   // The server, or who answers in its place, may be right again in a minute.

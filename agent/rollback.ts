@@ -5,13 +5,14 @@
 import type { GatewayConfig } from "../config/mod.ts";
 import { UotaError } from "../errors/mod.ts";
 import { attemptBoards, type RunOptions, type Work } from "./attempts.ts";
-import { isReadable, rollBack } from "./board/commit.ts";
+import { oldVersion, readTransaction } from "./board/commit.ts";
 import { type Glance, glance } from "./board/inspect.ts";
-import type { Outcome, Reason } from "./board/outcome.ts";
+import { type Outcome, ROLLED_BACK_BY_HAND } from "./board/outcome.ts";
+import { bringToRelease } from "./bring_to_release.ts";
 import { chooseBoards } from "./fleet/choose.ts";
 import { type Memory, openMemory } from "./memory.ts";
-import { type Release, verifyArchive } from "./release/mod.ts";
-import { bringToRelease } from "./bring_to_release.ts";
+import { recover } from "./recover.ts";
+import { LONGEST_VERSION_BYTES, type Release, verifyArchive } from "./release/mod.ts";
 
 export interface RollbackRequest {
   readonly selectors: readonly string[];
@@ -43,54 +44,92 @@ export async function rollback(
   );
 }
 
-const BY_HAND: Reason = {
-  code: "rolled_back_by_hand",
-  message: "Somebody went back from it with uota rollback",
-};
-
 async function goBack(work: Work, memory: Memory, log: (line: string) => void): Promise<void> {
-  const { visit, key, attempt, report, signal } = work;
+  const { visit, attempt, report, signal } = work;
   report({ phase: "inspecting" });
   const seen = await glance(visit.board, { signal });
-  const isDamaged = seen.needsRepair || await hasDamagedJournal(work, seen);
-  if (seen.transaction?.state === "committed" && !isDamaged) {
-    const { header } = seen.transaction;
-    attempt.beginCommit();
-    report({ phase: "rolling_back" });
-    const carryingThrough = { signal: new AbortController().signal };
-    await rollBack(visit.board, { ...carryingThrough, needsRepair: false });
-    if (header) {
-      memory.store.markBad(key, { ...header, sha256: header.archiveSha256 }, BY_HAND);
-    }
-    const { version } = await glance(visit.board, carryingThrough);
-    attempt.wentBack(seen.version, version);
-    await visit.resetAndLeave(carryingThrough);
-    return attempt.rolledBack(null);
+  attempt.saw(seen.version);
+  const isBarred = await leadsToBadRelease(work, seen, memory);
+  const begin = isBarred ? "arrived" : "arrived_to_go_back";
+  const recovered = await recover(work, seen, { memory, log, begin });
+  if (recovered.left !== null && recovered.end === "proceed") {
+    await wentBackOnBoard(work, memory);
+    return;
   }
-  const [present, ...earlier] = memory.store.previousArchives(key);
-  // Where an installation was interrupted for good, the last one that was not is the one before; so
-  // it is where the board has a release that the gateway does not know of.
-  const isBetween = isDamaged && seen.transaction?.state !== "committed";
-  const isUnknown = present !== undefined && present.version !== seen.version;
-  const before = (isBetween || isUnknown) && present ? [present, ...earlier] : earlier;
-  const release = await firstKept(before, memory, signal);
-  if (!present || !release) throw noPrevious(seen.version, before.length > 0);
-  await bringToRelease(work, release, {
-    versionCheck: false,
-    force: true,
-    dryRun: false,
-    remove: await onlyIn(present.sha256, release, memory, signal),
-    ...{ memory, log },
-  });
-  if (attempt.succeeded) {
-    if (release.sha256 !== present.sha256) memory.store.markBad(key, present, BY_HAND);
-    attempt.rolledBack(null);
-  }
+  if (recovered.end === "went_back") await visit.enter({ signal });
+  // Of a release that is wholly in place, only the way back is damaged.
+  const isBetween = recovered.end === "repair" && seen.transaction?.state !== "committed";
+  await goBackByArchive(work, recovered.seen, { memory, log, isBetween });
 }
 
-async function hasDamagedJournal({ visit, signal }: Work, seen: Glance): Promise<boolean> {
-  return seen.transaction !== null &&
-    !await isReadable(visit.board, seen.transaction.state, { signal });
+/** Whether the old files on the board are of a release that is known to be bad for it. */
+async function leadsToBadRelease(
+  { visit, key, signal }: Work,
+  { transaction }: Glance,
+  { store }: Memory,
+): Promise<boolean> {
+  if (transaction?.state !== "committed") return false;
+  const reading = await readTransaction(visit.board, transaction.state, { signal });
+  if (reading.kind !== "whole") return false;
+  const limits = { signal, limitBytes: LONGEST_VERSION_BYTES };
+  const version = await oldVersion(visit.board, reading.journal, limits);
+  return version !== null && store.isBadVersion(key, version);
+}
+
+/** The board had its old files itself, and has them back. */
+async function wentBackOnBoard(
+  { visit, key, attempt, offer }: Work,
+  memory: Memory,
+): Promise<void> {
+  const version = attempt.versionNow;
+  const archive = memory.store.installedArchives(key).find((one) => one.version === version);
+  if (archive !== undefined) offer(archive);
+  else if (version !== null) attempt.offered({ version, sha256: null });
+  await visit.resetAndLeave({ signal: new AbortController().signal });
+  attempt.updated();
+}
+
+/** From an archive that the gateway has kept: the latest other one that is not known to be bad. */
+async function goBackByArchive(
+  work: Work,
+  seen: Glance,
+  { memory, log, isBetween }: {
+    readonly memory: Memory;
+    readonly log: (line: string) => void;
+    /** Whether the files may be of two releases, so that the latest one is the one to go back to. */
+    readonly isBetween: boolean;
+  },
+): Promise<void> {
+  const { key, attempt, signal } = work;
+  const { store } = memory;
+  const installed = store.installedArchives(key);
+  const present = isBetween ? undefined : installed.find(({ version }) => version === seen.version);
+  const good = installed.filter(({ sha256, version }) =>
+    (isBetween || version !== seen.version) && store.badRelease(key, sha256) === null
+  );
+  const release = await firstKept(good, memory, signal);
+  if (!release) {
+    throw noPrevious(seen.version, {
+      wasInstalled: good.length > 0,
+      hasBad: good.length === 0 && installed.some(({ version }) => version !== seen.version),
+    });
+  }
+  const isNoted = present !== undefined && store.badRelease(key, present.sha256) === null;
+  if (isNoted) store.markBad(key, present, ROLLED_BACK_BY_HAND);
+  try {
+    await bringToRelease(work, release, {
+      versionCheck: false,
+      force: true,
+      dryRun: false,
+      goesBack: true,
+      remove: present ? await onlyIn(present.sha256, release, memory, signal) : [],
+      ...{ memory, log },
+    });
+    if (attempt.succeeded) attempt.updated();
+  } finally {
+    // What the board is on after all is not bad for want of something better.
+    if (isNoted && !attempt.succeeded) store.clearBad(key, present.sha256);
+  }
 }
 
 /** What the release that is left brought and its predecessor does not have. */
@@ -124,14 +163,21 @@ async function firstKept(
   return null;
 }
 
-function noPrevious(version: string | null, wasInstalled: boolean): UotaError {
+function noPrevious(
+  version: string | null,
+  { wasInstalled, hasBad }: { readonly wasInstalled: boolean; readonly hasBad: boolean },
+): UotaError {
   const why = wasInstalled
     ? "the gateway installed others before, but no longer keeps their archives"
+    : hasBad
+    ? "every other release that the gateway has installed on it is known to be bad for it"
     : "the gateway has installed no other release on it";
   return new UotaError(
     "no_previous",
-    `There is nothing to go back to from ${version ?? "what is on the board"}: the board has ` +
-      `removed its old files, and ${why}. ` +
+    `There is no good release to go back to from ${
+      version ?? "what is on the board"
+    }: the board has ` +
+      `no old files of its own, and ${why}. ` +
       "Install an archive of the old release with update --archive FILE --force",
   );
 }

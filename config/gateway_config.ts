@@ -60,6 +60,8 @@ export interface BoardSettings {
   readonly ready: string;
   /** The time of the watchdog that runs on the board, in milliseconds; null for none. */
   readonly watchdogMs: number | null;
+  /** Whether the program resets the board or lets it sleep by design, so that this is no failure. */
+  readonly restarts: boolean;
 }
 
 /** How a `[[board]]` entry recognises its board. */

@@ -62,6 +62,7 @@ const DEFAULT_SETTINGS: BoardSettings = {
   confirmMs: 5000,
   ready: "",
   watchdogMs: null,
+  restarts: false,
 };
 
 /** Who loads the configuration: it decides where state is kept by default. */
@@ -206,6 +207,7 @@ function withOverrides(base: BoardSettings, overrides: FileSettings): BoardSetti
     confirmMs: durationOr(overrides.confirm, base.confirmMs),
     ready: overrides.ready ?? base.ready,
     watchdogMs: overrides.watchdog === "" ? null : durationOr(overrides.watchdog, base.watchdogMs),
+    restarts: overrides.restarts ?? base.restarts,
   };
 }
 

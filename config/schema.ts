@@ -40,6 +40,7 @@ const settings = {
   confirm: text(values.confirmProblem).optional(),
   ready: text().optional(),
   watchdog: optionalText(values.watchdogProblem),
+  restarts: z.boolean().optional(),
 };
 
 /** A header whose value systemd hands over. */

@@ -12,7 +12,7 @@ import { BoardFiles } from "./board_files.ts";
 import { type Capabilities, parseCapabilities } from "./capabilities.ts";
 import type { Evidence } from "./evidence.ts";
 import type { Argument } from "./guard.ts";
-import type { RawRepl, WatchOptions } from "./raw_repl.ts";
+import type { Heard, RawRepl, WatchOptions } from "./raw_repl.ts";
 import { restartQuietly } from "./restart.ts";
 import type { Script } from "./script.ts";
 import { type AskOptions, ScriptRunner } from "./script_runner.ts";
@@ -118,11 +118,16 @@ export class Board implements AsyncDisposable {
   /**
    * Starts the program as {@linkcode Board.restartProgram} does and listens to what it prints.
    *
-   * @throws {UotaError} `port_lost` when the board resets itself or goes to sleep meanwhile
+   * @throws {UotaError} `port_lost` when the board is gone before its program begins
    */
-  async watchProgram(options: WatchOptions): Promise<string> {
+  async watchProgram(options: WatchOptions): Promise<Heard> {
     this.#restarted = true;
     return await this.#repl.watchProgram(options);
+  }
+
+  /** Listens to the program that runs already. */
+  async listen(options: WatchOptions): Promise<Heard> {
+    return await this.#repl.listen(options);
   }
 
   /** To the friendly prompt, without starting anything. */
@@ -134,21 +139,19 @@ export class Board implements AsyncDisposable {
   async interrupt(options: AskOptions): Promise<void> {
     await this.#repl.reenter(options);
     this.#restarted = false;
+    await this.readEvidence(options);
     await this.#repl.softReset(options);
     await this.#scripts.restore(options);
   }
 
   /**
-   * A reset as by power-on where the board can, else a soft reset. On boards with native USB the
-   * port goes away and comes back, perhaps under another name.
+   * Resets the board as a power-on does. On boards with native USB the port goes away and comes back,
+   * perhaps under another name; on others the program runs now, and {@linkcode Board.listen} has
+   * what it says.
    *
    * @returns whether the port went away
    */
   async hardReset(options: AskOptions): Promise<boolean> {
-    if (!this.capabilities.hardReset) {
-      await this.restartProgram(options);
-      return false;
-    }
     this.#restarted = true;
     try {
       await this.#repl.launch(this.#scripts.py`import machine\nmachine.reset()`, options);

@@ -67,6 +67,11 @@ export class Inbox {
     return taken;
   }
 
+  /** Forgets all but the last bytes of what is there. */
+  keepLast(length: number): void {
+    this.#start = Math.max(this.#start, this.#end - length);
+  }
+
   /** The next byte if it is there, else null. */
   tryByte(): number | null {
     if (this.#start === this.#end) this.push(this.#port.readAvailable());

@@ -12,7 +12,7 @@ export { pause } from "./deadline.ts";
 export type { Argument } from "./guard.ts";
 export type { Evidence } from "./evidence.ts";
 export { findHolders, type Holder } from "./holders.ts";
-export type { WatchOptions } from "./raw_repl.ts";
+export type { Heard, WatchOptions } from "./raw_repl.ts";
 export { isUnnameable, type PathKind, type PathState, type TreeEntry } from "./path_state.ts";
 export { PortWatch } from "./port_watch.ts";
 export {

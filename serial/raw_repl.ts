@@ -157,6 +157,9 @@ export class RawRepl {
     const { signal, timeoutMs = 12_000 } = options;
     this.#inbox.clear();
     await this.#send(Uint8Array.of(CTRL_D), signal);
+    // Plain raw mode keeps its line buffer on the new heap. With a short script first, as this asks
+    // for, it grows where it leaves the most room in one piece: measured on the BBC micro:bit.
+    this.#sender.interrupting();
     // A boot.py that takes its time (waits for a network, say) is interrupted as a program would be.
     const came = await this.#inbox.tryUntil(RAW_BANNER, { signal, idleMs: 2000, totalMs: 5000 });
     if (!came) await this.reenter({ signal, timeoutMs });
@@ -183,11 +186,18 @@ export class RawRepl {
   /**
    * Starts the program again as {@linkcode RawRepl.restartProgram} does, and listens to it.
    *
-   * @returns what the board said from its start on, the last 32 KB of it
+   * @returns what the board said from its start on
    */
-  async watchProgram(options: WatchOptions): Promise<string> {
+  async watchProgram(options: WatchOptions): Promise<Heard> {
+    await this.restartProgram(options);
+    return await this.listen(options);
+  }
+
+  /**
+   * Listens to the program that runs, beginning with what it has said already and nobody has taken.
+   */
+  async listen(options: WatchOptions): Promise<Heard> {
     const { signal, ms, isDecided } = options;
-    await this.restartProgram({ signal });
     const until = performance.now() + ms;
     let output = "";
     const decoder = new TextDecoder();
@@ -195,20 +205,34 @@ export class RawRepl {
       output = (output + decoder.decode(this.#inbox.takeAll(), { stream: true }))
         .slice(-WATCHED_CHARACTERS);
       const left = until - performance.now();
-      if (left <= 0) return output;
-      const decided = isDecided(output);
-      const more = await this.#inbox.waitForMore(
-        decided ? Math.min(SETTLED_MS, left) : left,
-        signal,
-      );
-      if (decided && !more) return output;
+      if (left <= 0) return { output, hungUp: false };
+      const decision = isDecided(output);
+      if (decision === "at_once") return { output, hungUp: false };
+      const waitMs = decision === "when_quiet" ? Math.min(SETTLED_MS, left) : left;
+      let more: boolean;
+      try {
+        more = await this.#inbox.waitForMore(waitMs, signal);
+      } catch (error) {
+        if (error instanceof UotaError && error.code === "port_lost") {
+          return { output, hungUp: true };
+        }
+        throw error;
+      }
+      if (decision === "when_quiet" && !more) return { output, hungUp: false };
     }
   }
 
-  /** Reads until the port goes away or `ms` have passed; tells which. */
+  /**
+   * Waits until the port goes away or `ms` have passed; tells which. What the board says meanwhile is
+   * kept for {@linkcode RawRepl.listen}.
+   */
   async awaitHangUp(ms: number, signal: AbortSignal): Promise<boolean> {
+    const until = performance.now() + ms;
     try {
-      await this.#inbox.tryUntil(null, { signal, idleMs: ms, totalMs: ms });
+      for (let left = ms; left > 0; left = until - performance.now()) {
+        this.#inbox.keepLast(WATCHED_CHARACTERS);
+        await this.#inbox.waitForMore(left, signal);
+      }
       return false;
     } catch (error) {
       if (error instanceof UotaError && error.code === "port_lost") return true;
@@ -231,14 +255,22 @@ export class RawRepl {
   }
 }
 
+/** What a program was heard to do. */
+export interface Heard {
+  /** What it said, the last 32 KB of it. */
+  readonly output: string;
+  /** Whether the port went away meanwhile: the board reset itself, sleeps, or lost its cable. */
+  readonly hungUp: boolean;
+}
+
 /** How {@linkcode RawRepl.watchProgram} listens. */
 export interface WatchOptions {
   /** Ends the listening. */
   readonly signal: AbortSignal;
   /** How long to listen, in milliseconds. */
   readonly ms: number;
-  /** Whether the output so far, with nothing after it for a moment, tells enough. */
-  readonly isDecided: (output: string) => boolean;
+  /** Whether the output so far tells enough: by itself, or with nothing after it for a moment. */
+  readonly isDecided: (output: string) => "not_yet" | "when_quiet" | "at_once";
 }
 
 /**

@@ -5,12 +5,19 @@ import type { FileCounts, Outcome, OutcomeKind, Reason, Strategy } from "./outco
 
 const NO_FILES: FileCounts = { written: 0, unchanged: 0, deleted: 0, excluded: 0 };
 
-/** Collects what becomes known during an attempt, and makes its outcome. */
+/**
+ * Collects what becomes known during an attempt, and makes its outcome.
+ *
+ * INVARIANTS
+ * - `from` is what the board was on before anything changed, `to` what it is on afterwards: neither
+ *   is ever what was only wanted.
+ */
 export class Attempt {
   readonly #begun = performance.now();
   #who: { readonly name: string; readonly uid: string | null; readonly port: string | null };
   #from: string | null = null;
-  #to: string | null = null;
+  #now: string | null = null;
+  #offered: string | null = null;
   #archiveSha256: string | null = null;
   #strategy: Strategy | null = null;
   #files: FileCounts = NO_FILES;
@@ -39,26 +46,38 @@ export class Attempt {
 
   /** The version on the board now; null where nobody knows. */
   get versionNow(): string | null {
-    if (this.#outcome === "updated" || this.#outcome === "rolled_back" && !this.#reason) {
-      return this.#to;
-    }
-    return this.#outcome === "failed" && this.#committed ? null : this.#from;
+    return this.#now;
+  }
+
+  /** The version that the board had before; null where nobody knows yet. */
+  get versionBefore(): string | null {
+    return this.#from;
   }
 
   identified(board: Candidate): void {
     this.#who = identityOf(board);
   }
 
-  offered(from: string | null, release: { readonly version: string; readonly sha256: string }) {
-    this.#from = from;
-    this.#to = release.version;
+  /** What the attempt is for. */
+  offered(release: { readonly version: string; readonly sha256: string | null }): void {
+    this.#offered = release.version;
     this.#archiveSha256 = release.sha256;
   }
 
-  /** What a roll-back brought, which no release was offered for. */
-  wentBack(from: string | null, to: string | null): void {
-    this.#from = from;
-    this.#to = to;
+  /** What the board's `version` says. The first look is also what it was on before. */
+  saw(version: string | null): void {
+    this.#from ??= version;
+    this.#now = version;
+  }
+
+  /** The board was on this one before, though its `version` may have said something else by then. */
+  cameFrom(version: string | null): void {
+    this.#from = version;
+  }
+
+  /** Nobody can say what the board is on until it is looked at again. */
+  lostTrack(): void {
+    this.#now = null;
   }
 
   /** Whether the board is on what was offered. */
@@ -71,6 +90,7 @@ export class Attempt {
     this.#strategy = strategy;
   }
 
+  /** From here on a failure may have changed something. */
   beginCommit(): void {
     this.#committed = true;
   }
@@ -85,10 +105,12 @@ export class Attempt {
     this.#reason = null;
   }
 
-  /** The board is on `version` again, because of `reason`. */
-  rolledBack(reason: Reason | null): void {
+  /** The board is on what it was on before, because of `reason`. */
+  rolledBack(reason: Reason): void {
     this.#outcome = "rolled_back";
     this.#reason = reason;
+    // A visit that finds the release in place has only now seen what was there before.
+    this.#from = this.#now;
   }
 
   /** Nothing was installed, and that is as it should be. */
@@ -115,7 +137,8 @@ export class Attempt {
       ...this.#who,
       outcome: this.#outcome,
       from: this.#from,
-      to: this.#to,
+      to: this.#now,
+      offered: this.#offered,
       reason: this.#reason,
       strategy: this.#strategy,
       files: this.#files,

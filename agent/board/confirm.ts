@@ -1,19 +1,33 @@
 /**
- * Confirmation: after the commit the board is reset, must come back, and its program is started
- * under our eyes. Hard reset first, since only that proves that the board starts by itself; then a
- * soft reset with the port open, since on native USB everything that a program prints before the
- * host has opened the port is lost.
+ * Confirmation: after the commit the board is reset, must come back, and its program is watched.
+ *
+ * On native USB the port goes away with the reset. The board is found again and its program started
+ * by a soft reset with the port open, since what it prints before the host has opened the port is
+ * lost. On a UART the port stays, so the program is heard from the reset on; what a restart does not
+ * show there by itself, the board's clock does: it is asked after the watch, and its program started
+ * once more.
+ *
+ * A program that makes the board restart shows it by its own reset: see `restart_evidence.ts`. The
+ * first time, the watch begins anew; the second time is a verdict.
  */
-import type { Visit } from "./visit.ts";
+import { UotaError } from "../../errors/mod.ts";
+import { type AppOutput, isDecided, judgeOutput, readOutput } from "./app_output.ts";
+import type { Reason } from "./outcome.ts";
+import { type Boot, Boots } from "./restart_evidence.ts";
+import type { AfterReset, Visit } from "./visit.ts";
 
-export type Verdict =
-  /** `ended`: the board shows its prompt, so nothing runs that could be interrupted. */
-  | { readonly kind: "healthy"; readonly ended: boolean }
+/** What watching has shown; the names are those of the recovery table. */
+export type Watched =
   | {
-    readonly kind: "failed";
-    readonly code: "app_failed" | "not_ready";
-    readonly message: string;
-  };
+    readonly kind: "passed";
+    /** The board shows its prompt, so nothing runs that could be interrupted. */
+    readonly ended: boolean;
+    /** Where the board is now: the program goes on, or is still to be started. */
+    readonly state: AfterReset;
+  }
+  | { readonly kind: "rejected"; readonly reason: Reason }
+  | { readonly kind: "lost"; readonly error: UotaError }
+  | { readonly kind: "reverted" };
 
 export interface ConfirmOptions {
   readonly signal: AbortSignal;
@@ -21,77 +35,178 @@ export interface ConfirmOptions {
   readonly watchMs: number;
   /** What a line must contain within that time; empty for nothing. */
   readonly ready: string;
+  /** Whether the program resets the board, or lets it sleep, by design. */
+  readonly restarts: boolean;
+  /** Whether what was put into place is still there after the reset; asked at the raw REPL. */
+  readonly isInPlace: () => Promise<boolean>;
 }
 
-/**
- * Resets and watches. The program runs afterwards, and is not interrupted again by this.
- *
- * @throws {UotaError} `board_lost` when the board does not come back, `port_lost` when it goes away
- *   while it is watched
- */
-export async function confirm(visit: Visit, options: ConfirmOptions): Promise<Verdict> {
-  const { signal, watchMs, ready } = options;
-  await visit.resetAndReturn({ signal });
-  const { platform } = visit.board.capabilities;
-  const isAtEnd = platform === "microbit" ? endsInTraceback : endsAtPrompt;
-  const output = await visit.board.watchProgram({
-    signal,
-    ms: watchMs,
-    isDecided: (soFar) => isAtEnd(soFar) || (ready !== "" && hasLine(soFar, ready)),
-  });
-  return judge(output, { watchMs, ready, isAtEnd });
+/** A board that only loses its power or its cable is watched so often in one visit. */
+const MOST_LOSSES = 3;
+/** A restart the first time may be a start in an odd state; the second time it is what it does. */
+const MOST_RESTARTS = 2;
+
+/** Resets and watches. Where the program passes, nothing interrupts it again by this. */
+export async function confirm(visit: Visit, options: ConfirmOptions): Promise<Watched> {
+  return await new Confirmation(visit, options).run();
 }
 
-/** What the output of a program's first moments says of it. */
-export function judge(
-  output: string,
-  { watchMs, ready, isAtEnd = endsAtPrompt }: {
-    readonly watchMs: number;
-    readonly ready: string;
-    readonly isAtEnd?: (output: string) => boolean;
-  },
-): Verdict {
-  if (ready !== "" && hasLine(output, ready)) {
-    return { kind: "healthy", ended: endsAtPrompt(output) };
+class Confirmation {
+  readonly #visit: Visit;
+  readonly #options: ConfirmOptions;
+  readonly #boots = new Boots();
+  #restarts = 0;
+  #losses = 0;
+  #isChecked = false;
+  /** The last that the program said of itself. */
+  #lastWords: string | null = null;
+
+  constructor(visit: Visit, options: ConfirmOptions) {
+    this.#visit = visit;
+    this.#options = options;
   }
-  const traceback = isAtEnd(output) ? lastTraceback(output) : null;
-  if (traceback !== null) {
+
+  async run(): Promise<Watched> {
+    const { signal, watchMs, ready, restarts } = this.#options;
+    try {
+      this.#boots.resetByUs();
+      let state = await this.#visit.reset({ signal });
+      if (state === "at_prompt") this.#boots.returned(this.#visit.board.evidence);
+      let untilMs = performance.now() + watchMs;
+      while (true) {
+        if (state === "at_prompt" && !await this.#isInPlace()) return { kind: "reverted" };
+        const output = await this.#watch(state, untilMs - performance.now());
+        if (restarts && ready === "" && output.hasRestarted) return passed(output, "running");
+        const next = await this.#weigh(output, state);
+        if (typeof next === "object") return next;
+        state = next;
+        // By design, the line may come after the restart; else the time begins anew.
+        if (!restarts) untilMs = performance.now() + watchMs;
+      }
+    } catch (error) {
+      if (error instanceof UotaError && LOST.has(error.code)) return { kind: "lost", error };
+      throw error;
+    }
+  }
+
+  async #isInPlace(): Promise<boolean> {
+    this.#isChecked ||= await this.#options.isInPlace();
+    return this.#isChecked;
+  }
+
+  async #watch(state: AfterReset, ms: number): Promise<AppOutput> {
+    const { board } = this.#visit;
+    const { signal, ready } = this.#options;
+    const isMicrobit = board.capabilities.platform === "microbit";
+    const listening = {
+      signal,
+      ms: Math.max(ms, 0),
+      isDecided: (soFar: string) => isDecided(readOutput(soFar, { ready, isMicrobit })),
+    };
+    const heard =
+      await (state === "running" ? board.listen(listening) : board.watchProgram(listening)).catch(
+        (error) => {
+          const isGone = error instanceof UotaError && error.code === "port_lost";
+          if (!isGone) throw error;
+          return { output: "", hungUp: true };
+        },
+      );
+    const output = readOutput(heard.output, { ready, isMicrobit, hungUp: heard.hungUp });
+    this.#lastWords = output.traceback ?? this.#lastWords;
+    return output;
+  }
+
+  /** The verdict on one stretch of watching, or from where to watch anew. */
+  async #weigh(output: AppOutput, state: AfterReset): Promise<Watched | AfterReset> {
+    const { signal, watchMs, ready, restarts } = this.#options;
+    if (output.hungUp) {
+      await this.#visit.comeBack({ signal });
+      if (output.isReady) return await this.#started(output);
+      const boot = this.#look();
+      // It did go away, and of a board that cannot say why, this is what is known.
+      return this.#countBoot(boot === "unknown" ? "restarted" : boot);
+    }
+    if (output.softRestarts > 0 && !restarts && !output.isReady) {
+      return this.#countRestarts(output.softRestarts, "soft") ?? "running";
+    }
+    const reason = judgeOutput(output, { watchMs, ready });
+    if (reason?.code === "app_failed") return { kind: "rejected", reason };
+    if (state === "at_prompt") {
+      return reason ? { kind: "rejected", reason } : passed(output, "running");
+    }
+    // The port stays whatever the board does, so only the board itself can say whether it restarted.
+    await this.#visit.enter({ signal });
+    const boot = this.#look();
+    const isSame = boot === "same" || boot === "unknown";
+    if (!isSame && !output.isReady && !restarts) return this.#countBoot(boot);
+    return reason ? { kind: "rejected", reason } : await this.#started(output);
+  }
+
+  /** At the raw REPL, after the program has shown that it works. */
+  async #started(output: AppOutput): Promise<Watched> {
+    return await this.#isInPlace() ? passed(output, "at_prompt") : { kind: "reverted" };
+  }
+
+  #look(): Boot {
+    const { evidence } = this.#visit.board;
+    const boot = this.#boots.look(evidence);
+    this.#boots.returned(evidence);
+    return boot;
+  }
+
+  /** The board is back from wherever it was, at its raw REPL. */
+  #countBoot(boot: Boot): Watched | "at_prompt" {
+    if (boot === "restarted") {
+      if (this.#options.restarts) return "at_prompt";
+      const cause = this.#visit.board.evidence?.resetCause ?? null;
+      return this.#countRestarts(1, cause) ?? "at_prompt";
+    }
+    if (++this.#losses <= MOST_LOSSES) return "at_prompt";
+    const what = boot === "power" ? "lost its power" : "lost its connection";
     return {
-      kind: "failed",
-      code: "app_failed",
-      message: `The program of the new release ended with an exception:\n${traceback}`,
+      kind: "lost",
+      error: new UotaError(
+        "board_lost",
+        `The board on ${this.#visit.port.path} ${what} ${this.#losses} times while its program was ` +
+          "being watched, so nobody can say whether the release works; check its cable, hub and " +
+          "power supply. The next visit watches it again",
+      ),
     };
   }
-  if (ready === "") return { kind: "healthy", ended: endsAtPrompt(output) };
-  return {
-    kind: "failed",
-    code: "not_ready",
-    message: `The program of the new release did not print ${JSON.stringify(ready)} within ` +
-      `${watchMs / 1000} s`,
-  };
+
+  #countRestarts(count: number, cause: keyof typeof CAUSES | null): Watched | null {
+    this.#restarts += count;
+    if (this.#restarts < MOST_RESTARTS) return null;
+    const how = cause === null ? "" : ` (${CAUSES[cause]})`;
+    const said = this.#lastWords === null ? "" : `\nIt had said:\n${this.#lastWords}`;
+    return {
+      kind: "rejected",
+      reason: {
+        code: "app_restarts",
+        message: `The program of the new release made the board restart${how} ${this.#restarts} ` +
+          "times while it was being watched; where it does so by design, set restarts = true, or " +
+          `ready to a line that it prints first${said}`,
+      },
+    };
+  }
 }
 
-function hasLine(output: string, part: string): boolean {
-  return output.split("\n").slice(0, -1).some((line) => line.includes(part));
+function passed(output: AppOutput, state: AfterReset): Watched {
+  return { kind: "passed", ended: output.hasEnded, state };
 }
 
-/** The friendly REPL has taken over: the program is at its end. */
-function endsAtPrompt(output: string): boolean {
-  return output.endsWith("\n>>> ");
-}
+const CAUSES = {
+  power_on: "by a reset",
+  hard: "by machine.reset()",
+  watchdog: "by its watchdog or machine.reset()",
+  deep_sleep: "by deep sleep",
+  soft: "by a soft reset",
+} as const;
 
-/** The micro:bit scrolls an exception over its display, for many seconds, before its prompt comes. */
-function endsInTraceback(output: string): boolean {
-  const traceback = lastTraceback(output);
-  return endsAtPrompt(output) ||
-    (traceback !== null && output.replaceAll("\r\n", "\n").trimEnd().endsWith(traceback));
-}
-
-function lastTraceback(output: string): string | null {
-  const at = output.lastIndexOf("Traceback (most recent call last):");
-  if (at < 0) return null;
-  const lines = output.slice(at).split(/\r?\n/);
-  // Indented lines belong to it, and the one after them, which names the exception.
-  const end = lines.findIndex((line, index) => index > 0 && !line.startsWith(" "));
-  return lines.slice(0, end + 1).join("\n");
-}
+/** After these nobody can say anything of the program. */
+const LOST: ReadonlySet<string> = new Set([
+  "board_lost",
+  "port_lost",
+  "port_missing",
+  "no_response",
+]);

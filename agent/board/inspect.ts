@@ -11,7 +11,13 @@ import {
   type Release,
   type UotaConfig,
 } from "../release/mod.ts";
-import { HEADER_BYTES, type JournalHeader, parseJournalHeader } from "./journal.ts";
+import { LONGEST_VERSION_BYTES } from "../release/mod.ts";
+import {
+  HEADER_BYTES,
+  type JournalHeader,
+  parseJournalHeader,
+  type TransactionState,
+} from "./journal.ts";
 import { COMMITTED, DAMAGED, JOURNAL, ROLLBACK, TRANSACTION_DIRECTORY } from "./paths_on_board.ts";
 
 export interface Glance {
@@ -30,7 +36,7 @@ export interface Glance {
 
 /** An open transaction: to be carried forward, in place and unconfirmed, or to be carried backward. */
 export interface OpenTransaction {
-  readonly state: "journal" | "committed" | "rollback";
+  readonly state: TransactionState;
   /** Null where the first line of its file is none of ours. */
   readonly header: JournalHeader | null;
 }
@@ -50,8 +56,6 @@ export interface Inspection extends Glance {
 interface Asking {
   readonly signal: AbortSignal;
 }
-
-const LONGEST_VERSION_BYTES = 256;
 
 /** A quick look: which version runs, and whether an earlier transaction is still open. */
 export async function glance(board: Board, options: Asking): Promise<Glance> {

@@ -31,6 +31,12 @@ export interface Reason {
   readonly message: string;
 }
 
+/** Why a release is not to come back by itself after `uota rollback`. */
+export const ROLLED_BACK_BY_HAND: Reason = {
+  code: "rolled_back_by_hand",
+  message: "Somebody rolled it back with uota rollback",
+};
+
 /** `staged`: written beside the old files, then renamed. `in_place`: where a board has no rename. */
 export const STRATEGIES = ["staged", "in_place"] as const;
 
@@ -51,8 +57,12 @@ export interface Outcome {
   /** The tty's path as the configuration's globs found it; null when no port has the board. */
   readonly port: string | null;
   readonly outcome: OutcomeKind;
+  /** The version that the board had; null where nobody knows. */
   readonly from: string | null;
+  /** The version that it has after the attempt; after a roll-back as `from`. */
   readonly to: string | null;
+  /** The version that was wanted; null where it never came to that. */
+  readonly offered: string | null;
   readonly reason: Reason | null;
   readonly strategy: Strategy | null;
   readonly files: FileCounts;

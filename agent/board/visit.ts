@@ -20,6 +20,13 @@ export interface VisitOptions {
   readonly returnBoundMs?: number;
 }
 
+interface Asking {
+  readonly signal: AbortSignal;
+}
+
+/** At its raw REPL, or with its program running since the port did not go away. */
+export type AfterReset = "at_prompt" | "running";
+
 const DEFAULT_RETURN_BOUND_MS = 20_000;
 const APPEAR_BOUND_MS = 3000;
 const LOOK_AGAIN_MS = 50;
@@ -63,14 +70,29 @@ export class Visit implements AsyncDisposable {
   }
 
   /**
-   * Resets the board as a power-on would and finds it again, at its raw REPL.
+   * Resets the board as a power-on would, where it can, else softly.
    *
    * @throws {UotaError} `board_lost` when it is not there again in time
    */
-  async resetAndReturn(options: { readonly signal: AbortSignal }): Promise<void> {
-    await this.#reset(options);
+  async reset(options: Asking): Promise<AfterReset> {
+    if (!this.#board.capabilities.hardReset) {
+      await this.#board.interrupt(options);
+      return "at_prompt";
+    }
+    if (!await this.#board.hardReset(options)) return "running";
+    await this.comeBack(options);
+    return "at_prompt";
+  }
+
+  /**
+   * Finds the board again whose port has gone, and brings it to its raw REPL.
+   *
+   * @throws {UotaError} `board_lost` when it is not there again in time
+   */
+  async comeBack(options: Asking): Promise<void> {
+    await this.#board[Symbol.asyncDispose]();
     const { board, port } = await this.#findAgain(options, async (candidate) => ({
-      board: await connect(candidate, { ...this.#options, ...options }),
+      board: await connect(candidate, { ...this.#options, ...options, readEvidence: true }),
       port: candidate,
     }));
     this.#bytesBefore += this.#board.bytesWritten;
@@ -78,20 +100,32 @@ export class Visit implements AsyncDisposable {
     this.#port = port;
   }
 
+  /**
+   * To the raw REPL, from a program that runs or from wherever the board has gone meanwhile.
+   *
+   * @throws {UotaError} `board_lost`, `no_response`
+   */
+  async enter(options: Asking): Promise<void> {
+    try {
+      await this.#board.interrupt(options);
+    } catch (error) {
+      if (!(error instanceof UotaError) || error.code !== "port_lost") throw error;
+      await this.comeBack(options);
+    }
+  }
+
   /** Resets the board, and waits until its port is there again without opening it. */
-  async resetAndLeave(options: { readonly signal: AbortSignal }): Promise<void> {
-    const wentAway = await this.#reset(options);
+  async resetAndLeave(options: Asking): Promise<void> {
+    const { board } = this;
+    const wentAway = board.capabilities.hardReset
+      ? await board.hardReset(options)
+      : (await board.restartProgram(options), false);
+    await board[Symbol.asyncDispose]();
     if (wentAway) await this.#findAgain(options, (port) => Promise.resolve({ board: null, port }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#board[Symbol.asyncDispose]();
-  }
-
-  async #reset(options: { readonly signal: AbortSignal }): Promise<boolean> {
-    const wentAway = await this.#board.hardReset(options);
-    await this.#board[Symbol.asyncDispose]();
-    return wentAway;
   }
 
   async #findAgain<Found extends { readonly board: Board | null }>(
@@ -118,8 +152,8 @@ export class Visit implements AsyncDisposable {
     const last = obstacle instanceof UotaError ? ` (${obstacle.message})` : "";
     throw new UotaError(
       "board_lost",
-      `The board on ${this.#port.path} was reset and did not come back within ` +
-        `${returnBoundMs / 1000} s${last}; what was begun is settled at its next visit. ` +
+      `The board on ${this.#port.path} went away and did not come back within ` +
+        `${returnBoundMs / 1000} s${last}; its next visit carries on from there. ` +
         "Check its power and cable, or reset it",
       { cause: obstacle },
     );
@@ -172,9 +206,11 @@ function resetsItself({ path }: PortInfo, losses: number, cause: UotaError): Uot
 
 async function connect(
   port: PortInfo,
-  { signal, baud, watchdogMs }: Pick<VisitOptions, "signal" | "baud" | "watchdogMs">,
+  { signal, baud, watchdogMs, readEvidence = false }:
+    & Pick<VisitOptions, "signal" | "baud" | "watchdogMs">
+    & { readonly readEvidence?: boolean },
 ): Promise<Board> {
-  const board = await connectBoard(port.path, { signal, baud });
+  const board = await connectBoard(port.path, { signal, baud, readEvidence });
   if (watchdogMs !== null) await board.feedWatchdog(watchdogMs, { signal });
   return board;
 }

@@ -25,6 +25,6 @@ export async function runRollback(
     json: () => updateJson(report),
     text: (options) => updateText(report, options),
   });
-  const others = boards.filter(({ outcome, reason }) => outcome !== "rolled_back" || reason);
+  const others = boards.filter(({ outcome, reason }) => outcome !== "updated" || reason);
   return others.length === 0 ? EXIT.ok : exitCodeOfOutcomes(others);
 }

@@ -100,6 +100,8 @@ const outcomeSchema = standsFor<Outcome>()(z.object({
   outcome: z.enum(OUTCOME_KINDS),
   from: nullableText,
   to: nullableText,
+  // A command of the version before knows only two of them.
+  offered: nullableText.default(null),
   reason: reason.nullable(),
   strategy: z.enum(STRATEGIES).nullable(),
   files: z.object({ written: count, unchanged: count, deleted: count, excluded: count }),

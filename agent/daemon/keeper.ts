@@ -198,7 +198,9 @@ export class Keeper {
     if (outcome.uid !== null) kept.board = identify(this.#config, kept.known, outcome.uid);
     const release = this.#releaseFor(kept);
     const isDecided = !dry && (outcome.reason === null || !UNDECIDED.has(outcome.reason.code));
-    if (release && isDecided && outcome.to === release.version) this.#settle(kept, release.sha256);
+    if (release && isDecided && outcome.offered === release.version) {
+      this.#settle(kept, release.sha256);
+    }
   }
 
   /** Somebody else's job has failed on the board. */

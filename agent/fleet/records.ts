@@ -24,6 +24,7 @@ export const attemptRow = z.object({
   outcome: nullableText,
   from_version: nullableText,
   to_version: nullableText,
+  offered_version: nullableText,
   reason_code: nullableText,
   reason_message: nullableText,
   strategy: nullableText,

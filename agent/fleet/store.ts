@@ -49,6 +49,12 @@ const badRow = z.object({
   at: z.string(),
 });
 
+/** An archive that a board has or had, by its hash, and the version of its release. */
+export interface InstalledArchive {
+  readonly sha256: string;
+  readonly version: string;
+}
+
 /** What became of one path that a release or the configuration asked to delete. */
 export type CleanUpFate = "deleted" | "was_missing" | "kept_excluded";
 
@@ -99,11 +105,14 @@ export class Store implements Disposable {
   beginAttempt({ key, name, uid, port }: AttemptedBoard): number | null {
     const noted = this.#note(() =>
       this.#database.prepare(
-        `INSERT INTO attempt (board_key, name, uid, port, started_at, process)
-         VALUES (?, ?, ?, ?, ?, ?)`,
+        `INSERT INTO attempt (board_key, name, uid, port, started_at, process, meaning)
+         VALUES (?, ?, ?, ?, ?, ?, 2)`,
       ).run(key, name, uid, port, this.#time(), thisProcess())
     );
-    return noted === null ? null : Number(noted.lastInsertRowid);
+    if (noted === null) return null;
+    // Small notes may find room where larger ones do not: only this tells that the disk is right again.
+    this.#failing = false;
+    return Number(noted.lastInsertRowid);
   }
 
   /** The board said who it is, after the attempt had begun. */
@@ -126,7 +135,7 @@ export class Store implements Disposable {
 
   /** Records how an attempt ended, and the board as it is now. */
   endAttempt(attempt: number | null, key: BoardKey, ended: EndedAttempt): void {
-    const { outcome, archiveSha256, version } = ended;
+    const { outcome, archiveSha256, version, isVersionLost = false } = ended;
     this.#wholly(() => {
       if (attempt !== null) this.#recordEnd(attempt, key, ended);
       if (outcome.port !== null) {
@@ -134,7 +143,7 @@ export class Store implements Disposable {
           `INSERT INTO board (key, name, uid, port, version, archive_sha256, seen_at)
            VALUES (?, ?, ?, ?, ?, ?, ?)
            ON CONFLICT (key) DO UPDATE SET name = excluded.name, port = excluded.port,
-             version = coalesce(excluded.version, version),
+             version = CASE WHEN ? THEN NULL ELSE coalesce(excluded.version, version) END,
              archive_sha256 = coalesce(excluded.archive_sha256, archive_sha256),
              seen_at = CASE WHEN excluded.version IS NULL THEN seen_at ELSE excluded.seen_at END`,
         ).run(
@@ -145,6 +154,7 @@ export class Store implements Disposable {
           version,
           outcome.outcome === "updated" ? archiveSha256 : null,
           this.#time(),
+          isVersionLost ? 1 : 0,
         );
       }
       thinAttempts(this.#database, key);
@@ -153,22 +163,45 @@ export class Store implements Disposable {
 
   /** Whether this very archive is known to have been installed on the board and found healthy. */
   isConfirmed(key: BoardKey, archiveSha256: string): boolean {
-    const row = this.#note(() =>
-      this.#database.prepare(
-        `SELECT outcome, archive_sha256 AS sha256 FROM attempt WHERE board_key = ? AND outcome IN
-           ('updated', 'rolled_back') ORDER BY id DESC LIMIT 1`,
-      ).get(key)
-    );
+    const row = this.#database.prepare(
+      `SELECT outcome, archive_sha256 AS sha256 FROM attempt WHERE board_key = ? AND outcome IN
+         ('updated', 'rolled_back') ORDER BY id DESC LIMIT 1`,
+    ).get(key);
     return row?.["outcome"] === "updated" && row["sha256"] === archiveSha256;
   }
 
-  /** The archive installed before the present one, newest first; for going back to. */
-  previousArchives(
-    key: BoardKey,
-  ): readonly { readonly sha256: string; readonly version: string }[] {
+  /** The uid of the board that was reached last on a port; null where it had none, or none was. */
+  lastUidOn(port: string): string | null {
+    const row = this.#database.prepare(
+      `SELECT uid FROM attempt WHERE port = ? AND ended_at IS NOT NULL
+         AND outcome NOT IN ('unreachable') ORDER BY id DESC LIMIT 1`,
+    ).get(port);
+    return z.string().nullable().parse(row?.["uid"] ?? null);
+  }
+
+  /** Whether this gateway remembers having tried a release on a board. */
+  knowsOf(key: BoardKey, archiveSha256: string): boolean {
+    return this.#database.prepare(
+      "SELECT 1 FROM attempt WHERE board_key = ? AND archive_sha256 = ? LIMIT 1",
+    ).get(key, archiveSha256) !== undefined;
+  }
+
+  /** What an attempt is for, as soon as that is known: it may never come to its end. */
+  noteOffer(attempt: number | null, release: InstalledArchive): void {
+    if (attempt === null) return;
+    this.#note(() =>
+      this.#database.prepare(
+        "UPDATE attempt SET offered_version = ?, archive_sha256 = ? WHERE id = ?",
+      ).run(release.version, release.sha256, attempt)
+    );
+  }
+
+  /** The archives that the board is known to have had, each once, the latest first. */
+  installedArchives(key: BoardKey): readonly InstalledArchive[] {
     const rows = this.#database.prepare(
       `SELECT archive_sha256 AS sha256, to_version AS version, max(id) FROM attempt
-       WHERE board_key = ? AND outcome = 'updated' AND archive_sha256 IS NOT NULL
+       WHERE board_key = ? AND outcome IN ('updated', 'current')
+         AND archive_sha256 IS NOT NULL AND to_version IS NOT NULL
        GROUP BY archive_sha256 ORDER BY max(id) DESC`,
     ).all(key);
     return rows.map((row) => z.object({ sha256: z.string(), version: z.string() }).parse(row));
@@ -183,6 +216,36 @@ export class Store implements Disposable {
     const { version, code, message, at } = badRow.parse(row);
     // The code was a ReasonCode when it was written.
     return { version, reason: { code: code as ReasonCode, message }, at };
+  }
+
+  /** Whether a release of this version is known to be bad for the board. */
+  isBadVersion(key: BoardKey, version: string): boolean {
+    return this.#database.prepare("SELECT 1 FROM bad_release WHERE board_key = ? AND version = ?")
+      .get(key, version) !== undefined;
+  }
+
+  /**
+   * Counts that a row of the recovery table is carried out for a release on a board, before it is:
+   * so that what never comes to an end is not tried for ever, whoever is killed meanwhile.
+   *
+   * @returns how often, this time included; 1 where that cannot be noted
+   */
+  countTry(key: BoardKey, archiveSha256: string, situation: string): number {
+    const row = this.#note(() =>
+      this.#database.prepare(
+        `INSERT INTO recovery_try (board_key, archive_sha256, situation, tries)
+         VALUES (?, ?, ?, 1)
+         ON CONFLICT DO UPDATE SET tries = tries + 1 RETURNING tries`,
+      ).get(key, archiveSha256, situation)
+    );
+    return Number(row?.["tries"] ?? 1);
+  }
+
+  /** The board is wholly on one release again: what was counted for it counts no longer. */
+  clearTries(key: BoardKey): void {
+    this.#note(() =>
+      this.#database.prepare("DELETE FROM recovery_try WHERE board_key = ?").run(key)
+    );
   }
 
   markBad(
@@ -233,7 +296,7 @@ export class Store implements Disposable {
     for (const [path, fate] of cleanUp) insert.run(attempt, path, fate);
     this.#database.prepare(
       `UPDATE attempt SET board_key = ?, ended_at = ?, outcome = ?, from_version = ?, to_version = ?,
-         archive_sha256 = ?, reason_code = ?, reason_message = ?, strategy = ?, written = ?,
+         offered_version = ?, archive_sha256 = ?, reason_code = ?, reason_message = ?, strategy = ?, written = ?,
          unchanged = ?, deleted = ?, excluded = ?, bytes_on_wire = ?, seconds = ? WHERE id = ?`,
     ).run(
       key,
@@ -241,6 +304,7 @@ export class Store implements Disposable {
       outcome.outcome,
       outcome.from,
       outcome.to,
+      outcome.offered,
       archiveSha256,
       reason?.code ?? null,
       reason?.message ?? null,
@@ -273,9 +337,7 @@ export class Store implements Disposable {
   /** What is good to note or to know; where that fails, it is told, once, and goes no further. */
   #note<Result>(write: () => Result): Result | null {
     try {
-      const result = write();
-      this.#failing = false;
-      return result;
+      return write();
     } catch (error) {
       const isFirst = !this.#failing;
       this.#failing = true;
@@ -293,6 +355,11 @@ export class Store implements Disposable {
       .all().map((row) => z.object({ id: z.number(), process: z.string() }).parse(row));
     for (const { id, process } of open) {
       if (isRunning(process)) continue;
+      this.#database.prepare(
+        `UPDATE board SET version = NULL WHERE key = (SELECT board_key FROM attempt WHERE id = ?)
+           AND EXISTS (SELECT 1 FROM step WHERE attempt_id = ? AND step IN
+             ('committing', 'confirming', 'rolling_back'))`,
+      ).run(id, id);
       this.#database.prepare(
         `UPDATE attempt SET ended_at = ?, outcome = 'failed', reason_code = 'interrupted',
            reason_message = ? WHERE id = ? AND ended_at IS NULL`,
@@ -315,6 +382,8 @@ export interface EndedAttempt {
   readonly archiveSha256: string | null;
   /** What the board has now; null where nobody knows. */
   readonly version: string | null;
+  /** Whether the board may be on another version than before, and nobody knows on which. */
+  readonly isVersionLost?: boolean;
   /** What became of the paths of the clean-up list. */
   readonly cleanUp: ReadonlyMap<string, CleanUpFate>;
 }

@@ -78,7 +78,7 @@ export function attemptsOf(
 ): readonly AttemptRecord[] {
   const attempts = database.prepare(
     `SELECT id, name, uid, port, outcome, from_version, to_version, reason_code, reason_message,
-       strategy, written, unchanged, deleted, excluded, bytes_on_wire, seconds, started_at,
+       offered_version, strategy, written, unchanged, deleted, excluded, bytes_on_wire, seconds, started_at,
        ended_at FROM attempt WHERE board_key = ? AND name = ? ORDER BY id DESC
      LIMIT ${HISTORY_ROWS}`,
   );

@@ -1,10 +1,14 @@
 /** The tables of the store, and the file that holds them. */
 import { DatabaseSync } from "node:sqlite";
 import { mkdirSync, renameSync, rmSync } from "node:fs";
-import { messageOf } from "../../errors/mod.ts";
+import { messageOf, UotaError } from "../../errors/mod.ts";
 import { DamagedStore, isDamage, storeFailure } from "./store_failure.ts";
 
-/** Where the form of the tables is kept; another form is another number. */
+/**
+ * The form of the tables, in `user_version`. What is only added leaves the number as it is, so that
+ * the version of this program before can go on with the file; a file with another number was
+ * written by a later version, and is left alone.
+ */
 const FORM = 1;
 
 const TABLES = `
@@ -47,6 +51,36 @@ const ADDITIONS = `
     port TEXT PRIMARY KEY, session TEXT NOT NULL, uid TEXT, wish TEXT NOT NULL,
     archive_sha256 TEXT NOT NULL, attempt_id INTEGER NOT NULL
   ) STRICT;
+  CREATE TABLE IF NOT EXISTS recovery_try (
+    board_key TEXT NOT NULL, archive_sha256 TEXT NOT NULL, situation TEXT NOT NULL,
+    tries INTEGER NOT NULL, PRIMARY KEY (board_key, archive_sha256, situation)
+  ) STRICT;
+`;
+
+/** Columns that a store that began without them gets. */
+const ADDED_COLUMNS: Readonly<Record<string, string>> = {
+  offered_version: "TEXT",
+  // What the versions of an attempt mean: 1 as they were written first, 2 as they are now.
+  meaning: "INTEGER NOT NULL DEFAULT 1",
+};
+
+/**
+ * In attempts of the first meaning `to_version` is what was wanted, not what the board had in the
+ * end, and a roll-back by hand is told as one that went by itself. An earlier version of this
+ * program, if it is put back, writes such rows again, so this runs at each start.
+ */
+const GIVE_NEW_MEANING = `
+  UPDATE attempt SET
+    offered_version = to_version,
+    outcome = CASE WHEN outcome = 'rolled_back' AND reason_code IS NULL THEN 'updated'
+      ELSE outcome END,
+    to_version = CASE
+      WHEN outcome IN ('updated', 'current') THEN to_version
+      WHEN outcome = 'rolled_back' AND reason_code IS NULL THEN to_version
+      WHEN outcome IN ('skipped', 'rolled_back', 'unreachable') THEN from_version
+      ELSE NULL END,
+    meaning = 2
+  WHERE meaning = 1 AND ended_at IS NOT NULL;
 `;
 
 export interface OpenDatabaseOptions {
@@ -99,11 +133,11 @@ function prepare(path: string): DatabaseSync {
   try {
     const check = database.prepare("PRAGMA quick_check").get();
     if (check?.["quick_check"] !== "ok") throw new DamagedStore(String(check?.["quick_check"]));
-    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
     const form = database.prepare("PRAGMA user_version").get()?.["user_version"];
+    if (form !== 0 && form !== FORM) throw fromLaterVersion(path, form);
+    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
     if (form === 0) createTables(database);
-    else if (form !== FORM) throw new DamagedStore(`it has the unknown form ${form}`);
-    database.exec(ADDITIONS);
+    addTo(database);
     return database;
   } catch (error) {
     database.close();
@@ -117,6 +151,33 @@ function createTables(database: DatabaseSync): void {
   const form = database.prepare("PRAGMA user_version").get()?.["user_version"];
   if (form === 0) database.exec(TABLES);
   database.exec("COMMIT");
+}
+
+/** Two processes may open the same file, so what is missing is looked for with the file held. */
+function addTo(database: DatabaseSync): void {
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    database.exec(ADDITIONS);
+    const columns = database.prepare("PRAGMA table_info(attempt)").all().map(({ name }) => name);
+    for (const [name, type] of Object.entries(ADDED_COLUMNS)) {
+      if (columns.includes(name)) continue;
+      database.exec(`ALTER TABLE attempt ADD COLUMN ${name} ${type}`);
+    }
+    database.exec(GIVE_NEW_MEANING);
+    database.exec("COMMIT");
+  } catch (error) {
+    if (database.isTransaction) database.exec("ROLLBACK");
+    throw error;
+  }
+}
+
+function fromLaterVersion(path: string, form: unknown): UotaError {
+  return new UotaError(
+    "config_invalid",
+    `The gateway's memory in ${path} has the form ${form}, and this version of uota knows only ` +
+      `${FORM}: a later version has written it. Nothing was changed; install that version again, ` +
+      "or name another directory with gateway.state_dir",
+  );
 }
 
 const BUSY_TIMEOUT_MS = 10_000;

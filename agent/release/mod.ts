@@ -31,6 +31,7 @@ export { baseUrl, type Limits, type SourceOptions, type Timeouts } from "./sourc
 export { type ConfigBlame, parseUotaConfig, type UotaConfig } from "./uota_cfg.ts";
 export {
   type Claims,
+  LONGEST_VERSION_BYTES,
   type Release,
   type ReleaseFile,
   type VerifiedBy,

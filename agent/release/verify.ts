@@ -145,6 +145,9 @@ export function requireHash(notice: Notice, require: SourceOptions["require"]): 
   );
 }
 
+/** Of the file `version`, here and on a board: white space around the version counts, too. */
+export const LONGEST_VERSION_BYTES = 256;
+
 /**
  * The version, which the archive must contain: the board knows its version from that file, so
  * without it, or with another one in it, the release would be installed for ever (uOTA issue 13).
@@ -153,6 +156,12 @@ function versionOf(unpacked: UnpackedArchive, notice: Notice | null): string {
   const wanted = notice?.version;
   const file = unpacked.files.find(({ path }) => path === "version");
   if (file === undefined) throw releaseInvalid(missingVersion(unpacked, wanted));
+  if (file.content.byteLength > LONGEST_VERSION_BYTES) {
+    throw releaseInvalid(
+      `The file version in the archive has ${file.content.byteLength} bytes, and boards are read up to ` +
+        `${LONGEST_VERSION_BYTES}; write one line with the version`,
+    );
+  }
   const found = new TextDecoder().decode(file.content).trim();
   if (found === "" || found.length > 128 || /\p{Cc}|\ufffd/u.test(found)) {
     throw releaseInvalid(

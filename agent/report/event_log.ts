@@ -103,7 +103,7 @@ function entryOf(event: DaemonEvent): Map<string, string> {
     BOARD: event.board ?? outcome?.name,
     BOARD_UID: outcome?.uid,
     PORT: outcome?.port,
-    RELEASE: event.release ?? outcome?.to,
+    RELEASE: event.release ?? outcome?.offered,
     OUTCOME: outcome?.outcome,
     REASON: outcome?.reason?.code,
   };

@@ -31,6 +31,7 @@ function outcomeJson(outcome: Outcome) {
     outcome: outcome.outcome,
     from: outcome.from,
     to: outcome.to,
+    offered: outcome.offered,
     reason: reason && { code: reason.code, message: reason.message },
     strategy: outcome.strategy,
     files: {
@@ -82,6 +83,7 @@ export function historyJson(attempts: readonly AttemptRecord[]): string {
     outcome: attempt.outcome,
     from: attempt.from_version,
     to: attempt.to_version,
+    offered: attempt.offered_version,
     reason: recordedReason(attempt),
     strategy: attempt.strategy,
     files: {

@@ -49,7 +49,11 @@ const HISTORY_COLUMNS: readonly Column<AttemptRecord>[] = [
   { title: "OUTCOME", cell: ({ outcome }) => outcome ?? "under way", dropOrder: 0 },
   {
     title: "VERSION",
-    cell: ({ from_version, to_version }) => `${shown(from_version)} -> ${shown(to_version)}`,
+    cell: ({ from_version, to_version, offered_version }) =>
+      `${shown(from_version)} -> ${shown(to_version)}` +
+      (offered_version === null || offered_version === to_version
+        ? ""
+        : ` (${shown(offered_version)} offered)`),
     dropOrder: 1,
   },
   {

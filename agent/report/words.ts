@@ -21,10 +21,12 @@ export function counted(count: number, singular: string): string {
   return `${count} ${singular}${count === 1 ? "" : "s"}`;
 }
 
-/** The version before and after, as far as known. */
-export function versionChange({ from, to }: Outcome): string {
-  if (from === to) return shown(from);
-  return `${shown(from)} -> ${shown(to)}`;
+/** The version before and after, as far as known, and what was wanted where that is another. */
+export function versionChange(outcome: Outcome): string {
+  const { from, to, offered } = outcome;
+  if (isDryRun(outcome)) return `${shown(from)} -> ${shown(offered)}`;
+  const change = from === to ? shown(from) : `${shown(from)} -> ${shown(to)}`;
+  return offered === null || offered === to ? change : `${change} (${shown(offered)} offered)`;
 }
 
 /** Text that a board or a server sent: without what would move the cursor or change colours. */

@@ -48,6 +48,7 @@ Deno.test("loadConfig() puts the defaults in", async () => {
     confirmMs: 5000,
     ready: "",
     watchdogMs: null,
+    restarts: false,
   };
   assertEquals(await load(MINIMAL), {
     source: {
@@ -102,6 +103,7 @@ Deno.test("loadConfig() reads every key", async () => {
      confirm = "1s500ms"
      ready = "up"
      watchdog = "8s"
+     restarts = true
      auto = false
      [[board]]
      name = "greenhouse-1"
@@ -142,6 +144,7 @@ Deno.test("loadConfig() reads every key", async () => {
     confirmMs: 1500,
     ready: "up",
     watchdogMs: 8000,
+    restarts: true,
   };
   assertEquals(config.defaults, defaults);
   assertEquals(config.boards, [

@@ -35,7 +35,7 @@ Deno.test("update() goes back, remembers and needs --force when main.py raises",
 
   const first = onlyOutcome(await gateway.update({ archive: path }));
   assertEquals(inShort(first), "rolled_back app_failed");
-  assertEquals([first.from, first.to], ["1.0", "2.0"]);
+  assertEquals([first.from, first.to, first.offered], ["1.0", "1.0", "2.0"]);
   assertIncludes(first.reason?.message ?? "", "ZeroDivisionError");
   assertEquals(digests(await board.files()), digests(onBoard(OLD)));
 

@@ -101,7 +101,7 @@ await testNeeding(
     const { code, stdout, stderr } = await gateway.run("rollback", "--board", "all", "--json");
     assertEquals(code, 0, stdout + stderr);
     const [outcome] = JSON.parse(stdout).boards;
-    assertEquals([outcome.outcome, outcome.from, outcome.to], ["rolled_back", "2.0", "1.5"]);
+    assertEquals([outcome.outcome, outcome.from, outcome.to], ["updated", "2.0", "1.5"]);
     await runsAgain(board.port);
     assertEquals(await sizesOnBoard(board.port), sizesOf({ ...RUNNING, "version": "1.5\n" }));
   },

@@ -69,7 +69,7 @@ Deno.test("rollBack() brings every file back after a whole commit", async () => 
   assertEquals(await treeOf(board), before);
 });
 
-Deno.test("commit() goes back when the board reports a failure in the middle", async () => {
+Deno.test("rollBack() goes back when the board reports a failure in the middle of commit()", async () => {
   await using board = await startWasmBoard({ files: onBoard(OLD) });
   const before = await treeOf(board);
   const release = await releaseOf(NEW);
@@ -84,6 +84,7 @@ Deno.test("commit() goes back when the board reports a failure in the middle", a
     await stageRelease(visited, release, { exclude: EXCLUDE, spoil });
     const error = await assertRejects(() => commit(visited, SOUND), UotaError);
     assertEquals(error.code, "board_error");
+    await rollBack(visited, SOUND);
   });
   assertEquals(await treeOf(board), before);
 });
@@ -114,7 +115,9 @@ Deno.test("update() finishes a commit that lost its power, wherever that was", a
       assertEquals(cut.code, "port_lost");
       await board.powerOn();
       const outcome = onlyOutcome(await gateway.update({ archive }));
-      assertEquals(inShort(outcome), "current", outcome.reason?.message);
+      // After the last of them the release was in place already.
+      const ended = changes < 14 ? ["updated", "1.0", "2.0"] : ["current", "2.0", "2.0"];
+      assertEquals([inShort(outcome), outcome.from, outcome.to], ended, outcome.reason?.message);
       assertEquals(await treeOf(board), AFTER_TREE);
     });
   }
@@ -140,7 +143,7 @@ Deno.test("rollBack() carries on after it lost its power", async (t) => {
   }
 });
 
-Deno.test("update() settles another release's journal before it begins", async () => {
+Deno.test("update() goes back from another release's journal before it begins", async () => {
   await using board = await startWasmBoard({ files: onBoard(OLD) });
   await using gateway = await makeGateway({ ports: [board.port] });
   await visit(board.port, async (visited) => {
@@ -149,7 +152,7 @@ Deno.test("update() settles another release's journal before it begins", async (
   const archive = `${gateway.directory}/firmware.tar.gz`;
   await Deno.writeFile(archive, packed({ "main.py": "print(3)\n", version: "3.0" }));
   const outcome = onlyOutcome(await gateway.update({ archive }));
-  assertEquals([inShort(outcome), outcome.from, outcome.to], ["updated", "1.5", "3.0"]);
+  assertEquals([inShort(outcome), outcome.from, outcome.to], ["updated", "1.0", "3.0"]);
   const expected = onBoard({ ...OLD, "main.py": "print(3)\n", version: "3.0" });
   assertEquals(digests(await board.files()), digests(expected));
 });

@@ -12,6 +12,7 @@ const SETTINGS = {
   confirmMs: 5000,
   ready: "",
   watchdogMs: null,
+  restarts: false,
 };
 
 function entry(name: string, match: BoardEntry["match"]): BoardEntry {

@@ -15,7 +15,7 @@ Deno.test("updateJson() prints the document of the interface, keys in its order"
     `{"release":{"version":"2.0.1","archive":"firmware.tar.gz","sha256":"8870",` +
       `"verified_by":["sha256"]},` +
       `"boards":[{"name":"greenhouse-1","uid":"e6614103e7","port":"/dev/ttyACM0",` +
-      `"outcome":"updated","from":"2.0.0","to":"2.0.1","reason":null,"strategy":"staged",` +
+      `"outcome":"updated","from":"2.0.0","to":"2.0.1","offered":"2.0.1","reason":null,"strategy":"staged",` +
       `"files":{"written":3,"unchanged":24,"deleted":1,"excluded":2},` +
       `"bytes_on_wire":4312,"seconds":1.9}]}\n`,
   );

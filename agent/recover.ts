@@ -1,0 +1,541 @@
+/**
+ * Carries out the recovery table on one board: looks where its transaction is, takes the steps that
+ * `board/recovery_table.ts` gives for that, and looks again, until the board can be left or the visit
+ * can go on. A visit that arrives uses it first, an installation from its journal on: what an
+ * interrupted attempt left and what this one has just begun are the same code.
+ *
+ * INVARIANTS
+ * - A note is in the store before what follows from it is done.
+ * - Nothing here is cancelled: every wait has a bound of its own.
+ */
+import { UotaError } from "../errors/mod.ts";
+import type { Work } from "./attempts.ts";
+import { fitsBoard, type ShelvedBackup } from "./board/backup.ts";
+import { commit, finish, oldVersion, readTransaction, rollBack, setAside } from "./board/commit.ts";
+import { confirm, type Watched } from "./board/confirm.ts";
+import { putBack } from "./board/in_place.ts";
+import { type Glance, glance } from "./board/inspect.ts";
+import type { JournalHeader } from "./board/journal.ts";
+import { type Reason, ROLLED_BACK_BY_HAND } from "./board/outcome.ts";
+import {
+  type Arrival,
+  type Happening,
+  nextSteps,
+  type Situation,
+  type Step,
+  TRIES,
+} from "./board/recovery_table.ts";
+import type { AfterReset } from "./board/visit.ts";
+import type { Memory } from "./memory.ts";
+import { compareVersions, LONGEST_VERSION_BYTES } from "./release/mod.ts";
+
+/** What has just been put onto the board, and is to be confirmed. */
+export interface Fresh {
+  readonly release: { readonly sha256: string; readonly version: string };
+  /** Staged with a journal, or replaced file by file with this backup. */
+  readonly way: { readonly kind: "staged" } | {
+    readonly kind: "replaced";
+    readonly shelved: ShelvedBackup;
+  };
+}
+
+export interface RecoverOptions {
+  readonly memory: Memory;
+  readonly log: (line: string) => void;
+  /** How the visit begins; or what it has just done. */
+  readonly begin: Arrival | Fresh;
+}
+
+/** Where a recovery has led. */
+export interface Recovered {
+  /**
+   * `proceed`: nothing is open, at the raw REPL. `repair`: as that, but the files may be of two
+   * releases. `accepted`: the fresh release works and its program runs. `went_back`: the release was
+   * left, and the old program runs.
+   */
+  readonly end: "proceed" | "repair" | "accepted" | "went_back";
+  readonly seen: Glance;
+  /** The release that was left, if one was, and why, if there is a reason. */
+  readonly left: { readonly release: JournalHeader; readonly reason: Reason | null } | null;
+  /** What the board reported when it could not be carried forward; null where it was, or need not be. */
+  readonly failure: UotaError | null;
+}
+
+/** @throws {UotaError} where the table ends the visit, or the line fails */
+export async function recover(
+  work: Work,
+  seen: Glance,
+  options: RecoverOptions,
+): Promise<Recovered> {
+  return await new Recovery(work, seen, options).run();
+}
+
+/** What a step leads to: another look with something that has happened, or the end. */
+type Effect = { readonly happened: Happening } | { readonly end: Recovered["end"] };
+
+/** After these the board is at its prompt and has said what is wrong. */
+const REPORTED_BY_BOARD: ReadonlySet<string> = new Set([
+  "board_error",
+  "board_memory",
+  "no_space",
+  "verification_failed",
+]);
+/** No way through the table is longer. */
+const MOST_ROUNDS = 24;
+
+class Recovery {
+  readonly #work: Work;
+  readonly #memory: Memory;
+  readonly #log: (line: string) => void;
+  readonly #signal = new AbortController().signal;
+  readonly #arrival: Arrival | null;
+  readonly #fresh: Fresh | null;
+  #seen: Glance;
+  #shelved: ShelvedBackup | null = null;
+  /** What was found to speak against the release on the board. */
+  #verdict: Reason | null = null;
+  /** The same, once it is noted. */
+  #rejected: Reason | null = null;
+  #wasRepaired = false;
+  #left: Recovered["left"] = null;
+  #failure: UotaError | null = null;
+  #watched: Watched | null = null;
+
+  constructor(work: Work, seen: Glance, { memory, log, begin }: RecoverOptions) {
+    this.#work = work;
+    this.#memory = memory;
+    this.#log = (line) => log(`${work.visit.port.path}: ${line}`);
+    this.#arrival = typeof begin === "string" ? begin : null;
+    this.#fresh = typeof begin === "string" ? null : begin;
+    this.#seen = seen;
+  }
+
+  async run(): Promise<Recovered> {
+    await this.#findBackup();
+    let happened: Happening = this.#arrival ?? "carried";
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      const situation = await this.#situation();
+      const effect = await this.#take(situation, this.#countTry(situation, happened));
+      if ("end" in effect) {
+        const { end } = effect;
+        return { end, seen: this.#seen, left: this.#left, failure: this.#failure };
+      }
+      happened = effect.happened;
+    }
+    throw new UotaError("internal", "The recovery of a board came to no end");
+  }
+
+  async #take(situation: Situation, happened: Happening): Promise<Effect> {
+    const steps = nextSteps(situation, happened);
+    if (steps === null) {
+      throw new UotaError("internal", `Nothing is known to do when ${situation}, ${happened}`);
+    }
+    let effect: Effect = { happened: "carried" };
+    for (const step of steps) {
+      effect = await this.#steps[step](situation);
+      if ("end" in effect || effect.happened !== "carried") return effect;
+    }
+    return effect;
+  }
+
+  /** Where the board is, by what it says and what the store knows. */
+  async #situation(): Promise<Situation> {
+    const { transaction, needsRepair } = this.#seen;
+    if (this.#shelved !== null) return "replaced";
+    if (transaction === null) {
+      if (this.#wasRepaired && this.#fresh !== null) return "unprotected";
+      return needsRepair ? "damaged" : "clean";
+    }
+    const { state, header } = transaction;
+    if (this.#fresh === null && (state !== "committed" || header === null)) {
+      const reading = await readTransaction(this.#work.visit.board, state, this.#asking);
+      if (reading.kind === "foreign") return "foreign";
+      if (reading.kind === "damaged") {
+        this.#log("the record of an interrupted update is damaged, so a whole release is needed");
+        return "torn";
+      }
+      await this.#learnOldVersion(reading.journal);
+    }
+    if (state !== "committed") return state;
+    if (needsRepair) return "repaired";
+    if (this.#rejected !== null) return "rejected";
+    if (this.#fresh !== null || header === null) return "unconfirmed";
+    const { store } = this.#memory;
+    const { key } = this.#work;
+    if (store.isConfirmed(key, header.archiveSha256)) return "confirmed";
+    if (store.badRelease(key, header.archiveSha256)) return "rejected";
+    return store.knowsOf(key, header.archiveSha256) ? "unconfirmed" : "unheard_of";
+  }
+
+  /** Counts what is to come to an end some time, before it is begun. */
+  #countTry(situation: Situation, happened: Happening): Happening {
+    const most = TRIES[situation];
+    const isBegun = happened === "carried" || happened.startsWith("arrived");
+    if (!isBegun || most === Infinity) return happened;
+    const tries = this.#memory.store.countTry(
+      this.#work.key,
+      this.#release.archiveSha256,
+      situation,
+    );
+    if (tries <= most) return happened;
+    if (situation === "unconfirmed") this.#verdict = lostTooOften(tries - 1);
+    return "exhausted";
+  }
+
+  readonly #steps: { readonly [S in Step]: (situation: Situation) => Promise<Effect> } = {
+    note_unwanted: () => this.#noteBad(ROLLED_BACK_BY_HAND),
+    note_bad: () => this.#noteBad(this.#verdict ?? ROLLED_BACK_BY_HAND),
+    note_good: () => this.#noteGood(),
+    carry_forward: () => this.#carryForward(),
+    carry_back: () => this.#carryBack(),
+    put_back: () => this.#putBack(),
+    drop_backup: () => this.#dropBackup(),
+    finish: () => this.#finish(),
+    set_aside: () => this.#setAside(),
+    watch: () => this.#watch(),
+    watch_old: () => this.#watchOld(),
+    go_on: () => this.#goOn(),
+    proceed: () => Promise.resolve({ end: "proceed" }),
+    repair: () => Promise.resolve({ end: "repair" }),
+    wait: () => Promise.reject(this.#lost()),
+    keep: () => Promise.reject(this.#kept()),
+    give_up: () => Promise.reject(this.#givenUp()),
+    distrust: () => Promise.reject(this.#distrusted()),
+    refuse: () => Promise.reject(this.#refused()),
+  };
+
+  get #asking() {
+    return { signal: this.#signal };
+  }
+
+  get #changing() {
+    return { signal: this.#signal, needsRepair: this.#seen.needsRepair };
+  }
+
+  /** The release that the transaction is of. */
+  get #release(): JournalHeader {
+    if (this.#fresh !== null) {
+      const { sha256, version } = this.#fresh.release;
+      return { archiveSha256: sha256, version };
+    }
+    if (this.#shelved !== null) return this.#shelved.backup;
+    return this.#seen.transaction?.header ??
+      { archiveSha256: "", version: this.#seen.version ?? "" };
+  }
+
+  async #look(): Promise<Effect> {
+    this.#seen = await glance(this.#work.visit.board, this.#asking);
+    this.#work.attempt.saw(this.#seen.version);
+    return { happened: "carried" };
+  }
+
+  async #findBackup(): Promise<void> {
+    if (this.#fresh !== null) {
+      this.#shelved = this.#fresh.way.kind === "replaced" ? this.#fresh.way.shelved : null;
+      return;
+    }
+    const { key, visit } = this.#work;
+    for (const shelved of await this.#memory.backups.load(key)) {
+      if (await fitsBoard(visit.board, shelved.backup, this.#asking)) {
+        this.#shelved = shelved;
+        return;
+      }
+      this.#log("the gateway keeps files of another board that was on this port; they stay kept");
+    }
+  }
+
+  /** What the board was on before, where its own `version` is moved away just now. */
+  async #learnOldVersion(journal: Uint8Array): Promise<void> {
+    if (this.#seen.version !== null) return;
+    const limits = { ...this.#asking, limitBytes: LONGEST_VERSION_BYTES };
+    this.#work.attempt.cameFrom(await oldVersion(this.#work.visit.board, journal, limits));
+  }
+
+  #noteBad(reason: Reason): Promise<Effect> {
+    const { archiveSha256: sha256, version } = this.#release;
+    this.#rejected = reason;
+    this.#memory.store.markBad(this.#work.key, { sha256, version }, reason);
+    return Promise.resolve({ happened: "carried" });
+  }
+
+  async #noteGood(): Promise<Effect> {
+    const { store, backups } = this.#memory;
+    if (this.#shelved !== null) await backups.remove(this.#shelved.name);
+    store.clearBad(this.#work.key, this.#release.archiveSha256);
+    store.clearTries(this.#work.key);
+    return { happened: "carried" };
+  }
+
+  async #carryForward(): Promise<Effect> {
+    const { visit, attempt, report } = this.#work;
+    if (this.#fresh === null) this.#log("finishing an interrupted installation");
+    this.#begin();
+    report({ phase: "committing" });
+    try {
+      await commit(visit.board, this.#asking);
+    } catch (error) {
+      return await this.#failed(error, "forward_failed");
+    }
+    if (this.#fresh === null) return await this.#look();
+    // It is looked at after the reset, which is what counts.
+    const header = this.#release;
+    this.#seen = { ...this.#seen, transaction: { state: "committed", header }, leftOvers: true };
+    attempt.lostTrack();
+    if (!this.#seen.needsRepair) return { happened: "carried" };
+    // Files of two releases are nothing to go back to.
+    return await this.#finish();
+  }
+
+  async #carryBack(): Promise<Effect> {
+    const { visit, report } = this.#work;
+    const { board } = visit;
+    const release = this.#release;
+    const state = this.#seen.transaction?.state ?? "committed";
+    this.#begin();
+    report({ phase: "rolling_back" });
+    await this.#enter();
+    if (
+      state === "committed" && (await readTransaction(board, state, this.#asking)).kind !== "whole"
+    ) {
+      this.#log("the record for going back is damaged, so a whole release is needed");
+      return await this.#setAside();
+    }
+    try {
+      await rollBack(visit.board, this.#changing);
+    } catch (error) {
+      const isInTheWay = this.#arrival !== null && this.#arrival !== "arrived";
+      return await this.#failed(error, isInTheWay ? "back_failed_in_the_way" : "back_failed");
+    }
+    this.#left = { release, reason: this.#rejected ?? this.#reasonKnown(release) };
+    this.#memory.store.clearTries(this.#work.key);
+    return await this.#look();
+  }
+
+  #reasonKnown({ archiveSha256 }: JournalHeader): Reason | null {
+    return this.#memory.store.badRelease(this.#work.key, archiveSha256)?.reason ?? null;
+  }
+
+  async #putBack(): Promise<Effect> {
+    const shelved = this.#shelved;
+    if (shelved === null) return { happened: "carried" };
+    const release = this.#release;
+    this.#begin();
+    if (this.#fresh === null) this.#log("putting back the files that an update was replacing");
+    else this.#work.report({ phase: "rolling_back" });
+    await this.#enter();
+    try {
+      await putBack(this.#work.visit.board, shelved.backup, this.#asking);
+    } catch (error) {
+      const isInTheWay = this.#arrival !== null && this.#arrival !== "arrived";
+      return await this.#failed(error, isInTheWay ? "back_failed_in_the_way" : "back_failed");
+    }
+    this.#left = { release, reason: this.#rejected ?? this.#reasonKnown(release) };
+    await this.#dropBackup();
+    this.#memory.store.clearTries(this.#work.key);
+    return await this.#look();
+  }
+
+  async #dropBackup(): Promise<Effect> {
+    if (this.#shelved !== null) await this.#memory.backups.remove(this.#shelved.name);
+    this.#shelved = null;
+    return { happened: "carried" };
+  }
+
+  async #finish(): Promise<Effect> {
+    if (this.#seen.needsRepair) this.#wasRepaired = true;
+    await finish(this.#work.visit.board, this.#asking);
+    this.#memory.store.clearTries(this.#work.key);
+    return await this.#look();
+  }
+
+  async #setAside(): Promise<Effect> {
+    const state = this.#seen.transaction?.state;
+    this.#begin();
+    if (state !== undefined) await setAside(this.#work.visit.board, state, this.#changing);
+    this.#memory.store.clearTries(this.#work.key);
+    return await this.#look();
+  }
+
+  async #watch(): Promise<Effect> {
+    const { visit, settings, report } = this.#work;
+    this.#begin();
+    if (settings.confirmMs === 0) return await this.#leaveUnwatched();
+    if (this.#fresh === null) this.#log("watching a release that nobody has confirmed yet");
+    report({ phase: "confirming" });
+    const { version } = this.#release;
+    const watched = await confirm(visit, {
+      signal: this.#signal,
+      watchMs: settings.confirmMs,
+      ready: settings.ready,
+      restarts: settings.restarts,
+      isInPlace: async () => {
+        await this.#look();
+        const { transaction } = this.#seen;
+        return isVersion(this.#seen.version, version) &&
+          (transaction === null ? this.#isWithoutRecord : transaction.state === "committed");
+      },
+    });
+    this.#watched = watched;
+    if (watched.kind === "rejected") this.#verdict = watched.reason;
+    if (watched.kind !== "reverted") return { happened: watched.kind };
+    // A journal that came back is carried out again, within its bound.
+    const { transaction } = this.#seen;
+    const isJournal = transaction !== null && transaction.state !== "committed";
+    return { happened: isJournal ? "carried" : "reverted" };
+  }
+
+  /** In place without a transaction on the board: replaced file by file, or after a repair. */
+  get #isWithoutRecord(): boolean {
+    return this.#shelved !== null || this.#wasRepaired;
+  }
+
+  /** `confirm = "0s"`: nothing is kept, and the board is reset at the end. */
+  async #leaveUnwatched(): Promise<Effect> {
+    const { visit } = this.#work;
+    if (this.#fresh === null) return { happened: "passed" };
+    // File by file, `version` has been read back already, and the smallest boards have no room left.
+    if (this.#shelved === null) await this.#look();
+    else this.#work.attempt.saw(this.#release.version);
+    if (!isVersion(this.#work.attempt.versionNow, this.#release.version)) {
+      return { happened: "reverted" };
+    }
+    if (visit.board.capabilities.directories) await finish(visit.board, this.#asking);
+    await this.#noteGood();
+    await visit.resetAndLeave(this.#asking);
+    return { end: "accepted" };
+  }
+
+  async #watchOld(): Promise<Effect> {
+    const { visit, settings, key, report } = this.#work;
+    const reason = this.#rejected;
+    report({ phase: "confirming" });
+    const watched = await confirm(visit, {
+      signal: this.#signal,
+      watchMs: settings.confirmMs,
+      ready: "",
+      restarts: settings.restarts,
+      isInPlace: () => Promise.resolve(true),
+    });
+    if (watched.kind === "passed" && watched.state === "at_prompt") {
+      await visit.board.restartProgram(this.#asking);
+    }
+    if (watched.kind === "rejected" && reason !== null) {
+      const message = `${reason.message}\nThe old release is back, and fails as well:\n` +
+        watched.reason.message;
+      this.#left = { release: this.#release, reason: { ...reason, message } };
+      // It is not to blame for what its predecessor does, too; but it is not tried for ever either.
+      if (watched.reason.code === reason.code && this.#mayTryAgain()) {
+        this.#memory.store.clearBad(key, this.#release.archiveSha256);
+      }
+    }
+    return { end: "went_back" };
+  }
+
+  #mayTryAgain(): boolean {
+    const { archiveSha256 } = this.#release;
+    return this.#memory.store.countTry(this.#work.key, archiveSha256, "as_its_predecessor") <= 2;
+  }
+
+  /** The release has passed: a fresh one is left alone, and a visit that has more to do goes on. */
+  async #goOn(): Promise<Effect> {
+    const { visit } = this.#work;
+    const watched = this.#watched;
+    const { directories } = visit.board.capabilities;
+    const state: AfterReset = watched?.kind === "passed" ? watched.state : "at_prompt";
+    if (this.#fresh === null) {
+      if (state === "running") await visit.enter(this.#asking);
+      if (directories) await finish(visit.board, this.#asking);
+      this.#shelved = null;
+      return await this.#look();
+    }
+    const hasEnded = watched?.kind === "passed" && watched.ended;
+    if (hasEnded && directories) {
+      // Nothing runs that this would interrupt.
+      if (state === "running") await visit.board.resynchronise(this.#asking);
+      await finish(visit.board, this.#asking);
+      if (state === "running") await visit.board.leaveAtPrompt(this.#asking);
+    }
+    if (state === "at_prompt") await visit.board.restartProgram(this.#asking);
+    return { end: "accepted" };
+  }
+
+  #begin(): void {
+    this.#work.attempt.beginCommit();
+    this.#work.attempt.lostTrack();
+  }
+
+  /** To the raw REPL, where the board is not there since its program was watched. */
+  async #enter(): Promise<void> {
+    if (this.#watched === null) return;
+    this.#watched = null;
+    await this.#work.visit.enter(this.#asking);
+  }
+
+  async #failed(error: unknown, happened: Happening): Promise<Effect> {
+    if (!(error instanceof UotaError) || !REPORTED_BY_BOARD.has(error.code)) throw error;
+    this.#failure ??= error;
+    if (happened !== "forward_failed") this.#failure = error;
+    await this.#look();
+    return { happened };
+  }
+
+  #lost(): UotaError {
+    const watched = this.#watched;
+    return watched?.kind === "lost"
+      ? watched.error
+      : new UotaError("internal", "A board was lost that nobody watched");
+  }
+
+  #kept(): UotaError {
+    const reason = this.#rejected;
+    const message = `${reason?.message ?? "It fails"}\nThere is nothing to go back to, since the ` +
+      "record of an earlier update was damaged on the board: the release stays. Publish one that works";
+    return new UotaError(reason?.code === "not_ready" ? "not_ready" : "app_failed", message);
+  }
+
+  #givenUp(): UotaError {
+    const cause = this.#failure;
+    return new UotaError(
+      "unfinished_transaction",
+      `The board on ${this.#work.visit.port.path} could not go back to its old release: ` +
+        `${
+          cause?.message ?? "it did not say why"
+        }. All that is needed is still on it, and the next ` +
+        "visit tries again; update --force, or another release, is installed as a whole",
+      { cause },
+    );
+  }
+
+  #distrusted(): UotaError {
+    const { version } = this.#seen;
+    return new UotaError(
+      "verification_failed",
+      `The board on ${this.#work.visit.port.path} said that the release was in place, but after its ` +
+        `reset it is on ${version ?? "no version"}: its flash did not keep what was written. ` +
+        "Check the board's flash, or format it anew",
+    );
+  }
+
+  #refused(): UotaError {
+    return new UotaError(
+      "foreign_transaction",
+      `The board on ${this.#work.visit.port.path} is in the middle of an update that a later ` +
+        "version of uota has begun, so it was left as it is. Install that version on this gateway, " +
+        "or install a whole release over it with update --force",
+    );
+  }
+}
+
+/** Versions may be written in more than one way: 1.0 in `latest`, v1.0 in the archive. */
+function isVersion(found: string | null, wanted: string): boolean {
+  return found === wanted || found !== null && compareVersions(found, wanted) === "same";
+}
+
+function lostTooOften(tries: number): Reason {
+  return {
+    code: "board_lost",
+    message: `The board was lost in ${tries} visits while the program of this release was being ` +
+      "watched, so it went back to the old one. Its power supply or cable may be the cause; " +
+      "try the release again with --force",
+  };
+}
