@@ -13,8 +13,12 @@ export const EXIT = {
   tryAgain: 75,
   releaseRefused: 77,
   configWrong: 78,
+  /** 128 + SIGHUP. */
+  hungUp: 129,
   /** 128 + SIGINT. */
   interrupted: 130,
+  /** 128 + SIGQUIT. */
+  quit: 131,
   /** 128 + SIGTERM. */
   terminated: 143,
 } as const;

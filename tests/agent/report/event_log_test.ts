@@ -23,6 +23,7 @@ function recordingTerminal() {
     errColor: true,
     live: null,
     errSize: () => ({ columns: 80, rows: 24 }),
+    release() {},
   };
   return { record, terminal };
 }
