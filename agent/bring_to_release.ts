@@ -20,6 +20,7 @@ import { chooseWay } from "./board/space.ts";
 import { prepareStaging, stage, type Staging } from "./board/stage.ts";
 import type { Memory } from "./memory.ts";
 import type { Release } from "./release/mod.ts";
+import { commitBoundMs, workBoundMs } from "./visit_bound.ts";
 
 /** What {@linkcode bringToRelease} goes by. */
 export interface BringOptions {
@@ -44,6 +45,7 @@ export async function bringToRelease(
   report({ phase: "inspecting" });
   let seen = await glance(visit.board, { signal });
   attempt.offered(seen.version, release);
+  work.bound.allow(inspectionBoundMs(work, release), "being inspected");
   if (!dryRun) {
     const settled = await settle(visit, seen, {
       signal: uncancellable(),
@@ -80,6 +82,7 @@ export async function bringToRelease(
   attempt.cleanUp = cleanUpFates(inspection);
   const way = await chooseStrategy(work, { seen, inspection, plan, release, dryRun });
   attempt.planned(plan.counts, way.strategy);
+  work.bound.allow(planBoundMs(work, plan), "taking the release");
   if (dryRun) {
     const message = plan.operations.length === 0
       ? "Every file is right already"
@@ -141,11 +144,12 @@ async function installStaged(
   staging: Staging,
   { needsRepair }: Pick<Glance, "needsRepair">,
 ): Promise<GoBack> {
-  const { visit, attempt, report, signal } = work;
+  const { visit, attempt, report, signal, settings: { confirmMs } } = work;
   const onProgress = (doneBytes: number, totalBytes: number) =>
     report({ phase: "staging", doneBytes, totalBytes });
   await stage(visit.board, staging, { signal, onProgress });
   attempt.beginCommit();
+  work.bound.hold(commitBoundMs({ files: staging.files.length, confirmMs }));
   report({ phase: "committing" });
   await commit(visit.board, { signal: uncancellable(), needsRepair });
   return () => rollBack(visit.board, { signal: uncancellable(), needsRepair });
@@ -159,6 +163,10 @@ async function installReplacing(
   const backup = await takeBackup(visit.board, inspection, plan, { release, signal });
   await memory.backups.save(key, backup);
   attempt.beginCommit();
+  const { confirmMs } = work.settings;
+  work.bound.hold(
+    planBoundMs(work, plan) + commitBoundMs({ files: plan.operations.length, confirmMs }),
+  );
   const onProgress = (doneBytes: number, totalBytes: number) =>
     report({ phase: "staging", doneBytes, totalBytes });
   try {
@@ -216,6 +224,19 @@ async function confirmOrGoBack(
     ? `\nThe old release is back, and fails as well:\n${old.message}`
     : "";
   attempt.rolledBack({ ...reason, message: reason.message + alsoFails });
+}
+
+/** Settling may have a commit, a confirmation and a way back in it. */
+function inspectionBoundMs({ settings: { baud, confirmMs } }: Work, release: Release): number {
+  const files = release.files.length;
+  const readBytes = release.files.reduce((sum, { content }) => sum + content.byteLength, 0);
+  return workBoundMs({ files, sentBytes: 0, readBytes, baud }) +
+    commitBoundMs({ files, confirmMs });
+}
+
+/** What is replaced in place is read first, and what was staged is hashed. */
+function planBoundMs({ settings: { baud } }: Work, { operations, putBytes }: Plan): number {
+  return workBoundMs({ files: operations.length, sentBytes: putBytes, readBytes: putBytes, baud });
 }
 
 /** Every wait on the line has a bound of its own, so this cannot last for ever. */

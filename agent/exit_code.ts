@@ -33,6 +33,7 @@ const EXIT_OF_ERROR: Readonly<Record<ErrorCode, ExitCode>> = {
   no_response: EXIT.tryAgain,
   not_attached: EXIT.tryAgain,
   timed_out: EXIT.tryAgain,
+  too_slow: EXIT.tryAgain,
   board_lost: EXIT.tryAgain,
   // A full disk, say: no fault of the configuration, so systemd starts the daemon again.
   state_unavailable: EXIT.tryAgain,

@@ -12,6 +12,7 @@ import { chooseBoards } from "./fleet/choose.ts";
 import { type Memory, openMemory } from "./memory.ts";
 import { type Release, verifyArchive } from "./release/mod.ts";
 import { bringToRelease } from "./bring_to_release.ts";
+import { commitBoundMs } from "./visit_bound.ts";
 
 export interface RollbackRequest {
   readonly selectors: readonly string[];
@@ -34,7 +35,10 @@ export async function rollback(
   const jobs = request.jobs ?? config.gateway.jobs;
   using opened = openMemory(config, options);
   const { memory } = opened;
-  const choosing = { signal: options.signal, jobs, turns: options.shared?.turns };
+  const choosing = {
+    ...{ signal: options.signal, jobs, clock: options.clock },
+    turns: options.shared?.turns,
+  };
   const boards = await chooseBoards(config, request.selectors, choosing);
   return await attemptBoards(
     boards,
@@ -49,13 +53,14 @@ const BY_HAND: Reason = {
 };
 
 async function goBack(work: Work, memory: Memory, log: (line: string) => void): Promise<void> {
-  const { visit, key, attempt, report, signal } = work;
+  const { visit, key, attempt, report, bound, signal } = work;
   report({ phase: "inspecting" });
   const seen = await glance(visit.board, { signal });
   const isDamaged = seen.needsRepair || await hasDamagedJournal(work, seen);
   if (seen.transaction?.state === "committed" && !isDamaged) {
     const { header } = seen.transaction;
     attempt.beginCommit();
+    bound.hold(commitBoundMs({ files: 0, confirmMs: 0 }));
     report({ phase: "rolling_back" });
     const carryingThrough = { signal: new AbortController().signal };
     await rollBack(visit.board, { ...carryingThrough, needsRepair: false });

@@ -30,6 +30,7 @@ export const ERROR_CODES = [
   "excluded_conflict",
   "unfinished_transaction",
   "timed_out",
+  "too_slow",
   // the server and the release
   "server_unreachable",
   "server_error",
