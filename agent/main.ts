@@ -69,6 +69,6 @@ function report(
   if (args.includes("--json")) terminal.out(errorJson(failure));
   terminal.err(`uota: ${shownLines(failure.message).join("\n")}\n`);
   if (failure.code === "internal" && args.includes("--verbose") && failure.cause instanceof Error) {
-    terminal.err(`${failure.cause.stack}\n`);
+    terminal.err(`${shownLines(failure.cause.stack ?? "").join("\n")}\n`);
   }
 }

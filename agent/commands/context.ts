@@ -13,6 +13,7 @@ import type { Progress } from "../report/progress.ts";
 import { type EventLog, openEventLog } from "../report/event_log.ts";
 import type { Terminal } from "../report/terminal.ts";
 import type { TextOptions } from "../report/text.ts";
+import { shownLines } from "../report/words.ts";
 import { refuseSuspension } from "../stop_signals.ts";
 
 /** The flags that stand before or after any command. */
@@ -90,7 +91,8 @@ export class CommandContext {
   }
 
   /** Says something on stderr that is no result. */
-  readonly warn = (line: string): void => this.#terminal.err(`uota: ${line}\n`);
+  readonly warn = (line: string): void =>
+    this.#terminal.err(`uota: ${shownLines(line).join("\n")}\n`);
 
   /**
    * Shows on stderr what is going on, until it is disposed of. Meanwhile Ctrl-Z suspends nothing,
