@@ -18,7 +18,9 @@ import { type FleetBoard, identify } from "./fleet/identity.ts";
 import { sideBySide } from "./fleet/side_by_side.ts";
 import { type BoardKey, boardKey, type InstalledArchive } from "./fleet/store.ts";
 import { inTurn, type Turns } from "./fleet/turns.ts";
+import type { Clock } from "./clock.ts";
 import type { Memory } from "./memory.ts";
+import { openingBoundMs, VisitBound } from "./visit_bound.ts";
 
 export type ProgressEvent =
   & { readonly board: string; readonly port: string }
@@ -50,6 +52,8 @@ export interface RunOptions {
   readonly log?: (line: string) => void;
   /** How long a board may take to come back from a reset. @default 20000 */
   readonly returnBoundMs?: number;
+  /** Of the bounds on visits. @default the system's */
+  readonly clock?: Clock | undefined;
   /** Where other runs go on in this process. */
   readonly shared?: Shared | undefined;
 }
@@ -69,6 +73,8 @@ export interface Work {
   /** Notes what the attempt is for. */
   readonly offer: (release: InstalledArchive) => void;
   readonly report: Report;
+  /** How long the visit may take; `signal` aborts with it. */
+  readonly bound: VisitBound;
   readonly signal: AbortSignal;
 }
 
@@ -99,9 +105,10 @@ export async function attemptBoards(
   const attached = boards.flatMap((board) => board.port ? [{ board, port: board.port }] : []);
   const turns = options.shared?.turns;
   const claims = options.shared?.claims ?? new Claims();
-  const visited = await sideBySide(attached, jobs, async ({ board, port }) => {
+  const visited = await sideBySide(attached, jobs, async ({ board, port }, place) => {
     signal.throwIfAborted();
-    return await inTurn(port.path, { ...options, turns }, options.purpose(board), async (turn) => {
+    const taking = { ...options, turns, onOverdue: place.giveUp };
+    return await inTurn(port.path, taking, options.purpose(board), async (turn) => {
       const outcome = await attemptBoard(board, port, { ...options, ...turn, claims }, work);
       const dry = options.memory === null ? { dry: true } as const : {};
       turn.onProgress?.({ board: outcome.name, port: port.path, phase: "done", outcome, ...dry });
@@ -124,12 +131,18 @@ export async function attemptBoards(
 async function attemptBoard(
   known: FleetBoard,
   port: PortInfo,
-  options: AttemptsOptions & { readonly claims: Claims },
+  options: AttemptsOptions & { readonly claims: Claims; readonly giveUpPlace: () => void },
   work: (work: Work) => Promise<void>,
 ): Promise<Outcome> {
   const { config, onProgress, memory } = options;
   using claim = options.claims.begin(port.path);
-  const signal = AbortSignal.any([options.signal, claim.signal]);
+  using bound = new VisitBound({
+    port: port.path,
+    allowMs: openingBoundMs((known.entry?.settings ?? config.defaults).baud),
+    onOverdue: options.giveUpPlace,
+    clock: options.clock,
+  });
+  const signal = AbortSignal.any([options.signal, claim.signal, bound.signal]);
   const attempt = new Attempt(known);
   let board = known;
   let key = boardKey({ uid: known.uid, port: port.path });
@@ -168,7 +181,10 @@ async function attemptBoard(
         attempt.offered(release);
         memory?.store.noteOffer(id, release);
       };
-      await work({ visit, board, key, settings: settings(), attempt, offer, report, signal });
+      await work({
+        ...{ visit, board, key, settings: settings() },
+        ...{ attempt, offer, report, bound, signal },
+      });
     } finally {
       bytesWritten = visit.bytesWritten;
     }
@@ -179,6 +195,8 @@ async function attemptBoard(
       attempt.failed(new UotaError("cancelled", messageOf(options.signal.reason)));
     } else if (claim.signal.aborted && !attempt.committed) {
       attempt.failed(claim.signal.reason);
+    } else if (bound.signal.aborted && !attempt.committed) {
+      attempt.failed(bound.signal.reason);
     }
   }
   const outcome = attempt.outcome(bytesWritten);

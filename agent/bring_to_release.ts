@@ -22,6 +22,7 @@ import { prepareStaging, stage, type Staging } from "./board/stage.ts";
 import type { Memory } from "./memory.ts";
 import { type Fresh, recover } from "./recover.ts";
 import { compareVersions, type Release } from "./release/mod.ts";
+import { commitBoundMs, workBoundMs } from "./visit_bound.ts";
 
 /** What {@linkcode bringToRelease} goes by. */
 export interface BringOptions {
@@ -54,6 +55,7 @@ export async function bringToRelease(
   let seen = await glance(visit.board, { signal });
   attempt.saw(seen.version);
   work.offer(release);
+  work.bound.allow(inspectionBoundMs(work, release), "being inspected");
   if (!dryRun) {
     const begin = arrivalFor(seen, release, {
       ...options,
@@ -66,6 +68,7 @@ export async function bringToRelease(
     if (recovered.end === "went_back") await visit.enter({ signal });
     seen = recovered.end === "repair" ? { ...recovered.seen, needsRepair: true } : recovered.seen;
     deciding.bad = memory.store.badRelease(key, release.sha256);
+    work.bound.resume(inspectionBoundMs(work, release), "being inspected");
   }
   const decision = decide(seen, release, deciding);
   if (decision.kind === "leave") {
@@ -83,6 +86,7 @@ export async function bringToRelease(
   attempt.cleanUp = cleanUpFates(inspection);
   const way = await chooseStrategy(work, { seen, inspection, plan, release, dryRun });
   attempt.planned(plan.counts, way.strategy);
+  work.bound.allow(planBoundMs(work, plan), "taking the release");
   if (dryRun) {
     const message = plan.operations.length === 0
       ? "All files are up to date"
@@ -172,7 +176,7 @@ async function stageRelease(work: Work, release: Release, staging: Staging): Pro
   await stage(visit.board, staging, { signal, onProgress });
   const header = { archiveSha256: release.sha256, version: release.version };
   return {
-    begin: { release, way: { kind: "staged" } },
+    begin: { release, operations: staging.files.length, way: { kind: "staged" } },
     seen: (before) => ({ ...before, leftOvers: true, transaction: { state: "journal", header } }),
   };
 }
@@ -185,6 +189,10 @@ async function replaceFiles(
   const backup = await takeBackup(visit.board, inspection, plan, { release, signal });
   const shelved = await memory.backups.save(key, backup);
   attempt.beginCommit();
+  const { confirmMs } = work.settings;
+  work.bound.hold(
+    planBoundMs(work, plan) + commitBoundMs({ files: plan.operations.length, confirmMs }),
+  );
   const onProgress = (doneBytes: number, totalBytes: number) =>
     report({ phase: "staging", doneBytes, totalBytes });
   try {
@@ -197,5 +205,21 @@ async function replaceFiles(
     throw error;
   }
   attempt.lostTrack();
-  return { begin: { release, way: { kind: "replaced", shelved } }, seen: (before) => before };
+  const operations = plan.operations.length;
+  return {
+    begin: { release, operations, way: { kind: "replaced", shelved } },
+    seen: (before) => before,
+  };
+}
+
+/** A look at each file of the release. */
+function inspectionBoundMs({ settings: { baud } }: Work, release: Release): number {
+  const files = release.files.length;
+  const readBytes = release.files.reduce((sum, { content }) => sum + content.byteLength, 0);
+  return workBoundMs({ files, sentBytes: 0, readBytes, baud });
+}
+
+/** What is replaced in place is read first, and what was staged is hashed. */
+function planBoundMs({ settings: { baud } }: Work, { operations, putBytes }: Plan): number {
+  return workBoundMs({ files: operations.length, sentBytes: putBytes, readBytes: putBytes, baud });
 }

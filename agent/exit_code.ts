@@ -13,8 +13,12 @@ export const EXIT = {
   tryAgain: 75,
   releaseRefused: 77,
   configWrong: 78,
+  /** 128 + SIGHUP. */
+  hungUp: 129,
   /** 128 + SIGINT. */
   interrupted: 130,
+  /** 128 + SIGQUIT. */
+  quit: 131,
   /** 128 + SIGTERM. */
   terminated: 143,
 } as const;
@@ -29,6 +33,7 @@ const EXIT_OF_ERROR: Readonly<Record<ErrorCode, ExitCode>> = {
   no_response: EXIT.tryAgain,
   not_attached: EXIT.tryAgain,
   timed_out: EXIT.tryAgain,
+  too_slow: EXIT.tryAgain,
   board_lost: EXIT.tryAgain,
   // A full disk, say: no fault of the configuration, so systemd starts the daemon again.
   state_unavailable: EXIT.tryAgain,

@@ -3,8 +3,9 @@
  *
  * INVARIANTS
  * - Only this module ends the process.
- * - There is one root `AbortController`. The first SIGINT or SIGTERM aborts it, and the run ends as
- *   soon as the boards are in a state that can be left; the second ends the process at once.
+ * - There is one root `AbortController`. The first signal aborts it, and the run ends as soon as the
+ *   boards are in a state that can be left; a second one by a hand ends the process at once. See
+ *   `stop_signals.ts`.
  */
 import { messageOf, UotaError } from "../errors/mod.ts";
 import { runCommandLine } from "./commands/program.ts";
@@ -12,34 +13,46 @@ import { EXIT, type ExitCode, exitCodeOfError } from "./exit_code.ts";
 import { errorJson } from "./report/json.ts";
 import { systemTerminal, type Terminal } from "./report/terminal.ts";
 import { shownLines } from "./report/words.ts";
+import { type StopSignal, StopSignals } from "./stop_signals.ts";
 
-const EXIT_OF_SIGNAL = { SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated } as const;
+const EXIT_OF_SIGNAL: Readonly<Record<StopSignal, ExitCode>> = {
+  SIGHUP: EXIT.hungUp,
+  SIGINT: EXIT.interrupted,
+  SIGQUIT: EXIT.quit,
+  SIGTERM: EXIT.terminated,
+};
 
 if (import.meta.main) Deno.exit(await main(Deno.args));
 
 async function main(args: readonly string[]): Promise<ExitCode> {
   const terminal = await systemTerminal(Deno.env);
   const root = new AbortController();
-  let exitOfSignal: ExitCode | null = null;
   let endsBySignal = false;
-  for (const [name, exit] of entriesOf(EXIT_OF_SIGNAL)) {
-    Deno.addSignalListener(name, () => {
-      if (exitOfSignal !== null) Deno.exit(exit);
-      exitOfSignal = exit;
-      terminal.err(`uota: ${name}: stopping, once more to stop at once\n`);
-      root.abort(new UotaError("cancelled", `Stopped by ${name}`));
-    });
-  }
+  const signals = new StopSignals({
+    now: () => performance.now(),
+    onStop: (signal) => {
+      const again = signal === "SIGINT" ? "press Ctrl-C again to abort" : `${signal} received`;
+      terminal.err(`uota: stopping; ${again}\n`);
+      root.abort(new UotaError("cancelled", `Stopped by ${signal}`));
+    },
+    onAbort: (signal) => {
+      terminal.release();
+      Deno.exit(EXIT_OF_SIGNAL[signal]);
+    },
+  });
+  signals.listen();
+  const exitOfSignal = () => signals.stoppedBy === null ? null : EXIT_OF_SIGNAL[signals.stoppedBy];
   try {
     const exit = await runCommandLine(args, {
       ...{ terminal, env: Deno.env, signal: root.signal },
       endsBySignal: () => void (endsBySignal = true),
+      onHangUp: (action) => signals.onHangUp(action),
     });
-    return endsBySignal ? exit : exitOfSignal ?? exit;
+    return endsBySignal ? exit : exitOfSignal() ?? exit;
   } catch (error) {
     const failure = asUotaError(error);
     report(failure, { terminal, args });
-    return exitOfSignal ?? exitCodeOfError(failure);
+    return exitOfSignal() ?? exitCodeOfError(failure);
   }
 }
 
@@ -56,13 +69,6 @@ function report(
   if (args.includes("--json")) terminal.out(errorJson(failure));
   terminal.err(`uota: ${shownLines(failure.message).join("\n")}\n`);
   if (failure.code === "internal" && args.includes("--verbose") && failure.cause instanceof Error) {
-    terminal.err(`${failure.cause.stack}\n`);
+    terminal.err(`${shownLines(failure.cause.stack ?? "").join("\n")}\n`);
   }
-}
-
-function entriesOf<Key extends string, Value>(
-  table: Readonly<Record<Key, Value>>,
-): readonly [Key, Value][] {
-  // Object.entries types keys as string, since there might be more than the type says; not here.
-  return Object.entries(table) as [Key, Value][];
 }

@@ -28,10 +28,13 @@ import {
 import type { AfterReset } from "./board/visit.ts";
 import type { Memory } from "./memory.ts";
 import { compareVersions, LONGEST_VERSION_BYTES } from "./release/mod.ts";
+import { commitBoundMs } from "./visit_bound.ts";
 
 /** What has just been put onto the board, and is to be confirmed. */
 export interface Fresh {
   readonly release: { readonly sha256: string; readonly version: string };
+  /** How many files and directories the commit moves. */
+  readonly operations: number;
   /** Staged with a journal, or replaced file by file with this backup. */
   readonly way: { readonly kind: "staged" } | {
     readonly kind: "replaced";
@@ -80,6 +83,8 @@ const REPORTED_BY_BOARD: ReadonlySet<string> = new Set([
   "no_space",
   "verification_failed",
 ]);
+/** For the bound of a commit whose size nobody has told. */
+const UNKNOWN_OPERATIONS = 300;
 /** No way through the table is longer. */
 const MOST_ROUNDS = 24;
 
@@ -203,6 +208,11 @@ class Recovery {
     distrust: () => Promise.reject(this.#distrusted()),
     refuse: () => Promise.reject(this.#refused()),
   };
+
+  /** How many files are moved; what an earlier visit has begun does not say. */
+  get #operations(): number {
+    return this.#fresh?.operations ?? UNKNOWN_OPERATIONS;
+  }
 
   get #asking() {
     return { signal: this.#signal };
@@ -459,7 +469,10 @@ class Recovery {
     return { end: "accepted" };
   }
 
+  /** From here on the board is not to be left before it is wholly on one release. */
   #begin(): void {
+    const { bound, settings: { confirmMs } } = this.#work;
+    bound.hold(commitBoundMs({ files: this.#operations, confirmMs }));
     this.#work.attempt.beginCommit();
     this.#work.attempt.lostTrack();
   }

@@ -35,7 +35,10 @@ export async function rollback(
   const jobs = request.jobs ?? config.gateway.jobs;
   using opened = openMemory(config, options);
   const { memory } = opened;
-  const choosing = { signal: options.signal, jobs, turns: options.shared?.turns };
+  const choosing = {
+    ...{ signal: options.signal, jobs, clock: options.clock },
+    turns: options.shared?.turns,
+  };
   const boards = await chooseBoards(config, request.selectors, choosing);
   return await attemptBoards(
     boards,

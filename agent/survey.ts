@@ -8,6 +8,7 @@ import { type FleetBoard, identify, knownBoards } from "./fleet/identity.ts";
 import { sideBySide } from "./fleet/side_by_side.ts";
 import { inTurn } from "./fleet/turns.ts";
 import type { RunOptions } from "./update.ts";
+import { openingBoundMs, VisitBound } from "./visit_bound.ts";
 
 export interface AttachedBoard {
   readonly name: string;
@@ -31,15 +32,19 @@ export async function surveyBoards(
 ): Promise<readonly AttachedBoard[]> {
   const known = await knownBoards(config, await findPorts(config.gateway.ports));
   const attached = known.flatMap((board) => board.port ? [{ board, path: board.port.path }] : []);
-  return await sideBySide(attached, config.gateway.jobs, async ({ board, path }) => {
+  return await sideBySide(attached, config.gateway.jobs, async ({ board, path }, place) => {
     options.onProgress?.({ board: board.name, port: path, phase: "opening" });
     try {
-      return await inTurn(
-        path,
-        { ...options, turns: options.shared?.turns },
-        "survey",
-        ({ signal }) => askBoard(config, board, path, signal),
-      );
+      const taking = { ...options, turns: options.shared?.turns, onOverdue: place.giveUp };
+      return await inTurn(path, taking, "survey", async ({ signal, giveUpPlace }) => {
+        using bound = new VisitBound({
+          port: path,
+          allowMs: openingBoundMs(baudOf(board, config)),
+          onOverdue: giveUpPlace,
+          clock: options.clock,
+        });
+        return await bound.within(signal, (signal) => askBoard(config, board, path, signal));
+      });
     } catch (error) {
       if (!(error instanceof UotaError) || options.signal.aborted) throw error;
       return {
@@ -56,8 +61,7 @@ async function askBoard(
   path: string,
   signal: AbortSignal,
 ): Promise<AttachedBoard> {
-  const { baud } = known.entry?.settings ?? config.defaults;
-  await using board = await connectBoard(path, { signal, baud });
+  await using board = await connectBoard(path, { signal, baud: baudOf(known, config) });
   const { capabilities } = board;
   const seen = await glance(board, { signal });
   return {
@@ -67,6 +71,10 @@ async function askBoard(
     version: seen.version,
     freeBytes: seen.space ? seen.space.freeBlocks * seen.space.blockBytes : null,
   };
+}
+
+function baudOf({ entry }: FleetBoard, { defaults }: GatewayConfig): number {
+  return (entry?.settings ?? defaults).baud;
 }
 
 function describe(board: FleetBoard, path: string): AttachedBoard {

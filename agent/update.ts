@@ -68,7 +68,7 @@ export async function update(
   if (config.boards.every(({ url }) => url === null)) releaseOf(common);
 
   const boards = await chooseBoards(config, request.selectors, {
-    ...{ signal, jobs, turns: options.shared?.turns },
+    ...{ signal, jobs, turns: options.shared?.turns, clock: options.clock },
   });
   if (boards.length === 0) {
     throw new UotaError(

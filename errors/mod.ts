@@ -33,6 +33,7 @@ export const ERROR_CODES = [
   "unfinished_transaction",
   "foreign_transaction",
   "timed_out",
+  "too_slow",
   // the server and the release
   "server_unreachable",
   "server_error",

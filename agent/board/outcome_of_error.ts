@@ -11,6 +11,7 @@ const UNREACHABLE: ReadonlySet<ErrorCode> = new Set([
   "no_response",
   "not_attached",
   "timed_out",
+  "too_slow",
 ]);
 
 /** `committed`: whether the release was on its way into place. */

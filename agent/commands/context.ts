@@ -13,6 +13,8 @@ import type { Progress } from "../report/progress.ts";
 import { type EventLog, openEventLog } from "../report/event_log.ts";
 import type { Terminal } from "../report/terminal.ts";
 import type { TextOptions } from "../report/text.ts";
+import { shownLines } from "../report/words.ts";
+import { refuseSuspension } from "../stop_signals.ts";
 
 /** The flags that stand before or after any command. */
 export interface GlobalFlags {
@@ -26,10 +28,12 @@ export interface GlobalFlags {
 export interface Surroundings {
   readonly terminal: Terminal;
   readonly env: Environment;
-  /** Aborted by SIGINT and SIGTERM. */
+  /** Aborted by the first signal that asks for a stop. */
   readonly signal: AbortSignal;
   /** A command that is meant to run until then calls this: a signal is no failure of it. */
   readonly endsBySignal: () => void;
+  /** Until disposed of, SIGHUP does this instead of stopping the run. */
+  readonly onHangUp: (action: () => void) => Disposable;
 }
 
 /** Runs a command with its context and keeps its exit code. */
@@ -42,13 +46,18 @@ export class CommandContext {
   readonly env: Environment;
   readonly json: boolean;
   readonly endsBySignal: () => void;
+  readonly onHangUp: (action: () => void) => Disposable;
   readonly #terminal: Terminal;
   readonly #flags: GlobalFlags;
+  /** Whether boards are worked on from this process. */
+  #hasBoards = false;
 
-  constructor({ terminal, env, signal, endsBySignal }: Surroundings, flags: GlobalFlags) {
+  constructor(surroundings: Surroundings, flags: GlobalFlags) {
+    const { terminal, env, signal, endsBySignal, onHangUp } = surroundings;
     this.signal = signal;
     this.env = env;
     this.endsBySignal = endsBySignal;
+    this.onHangUp = onHangUp;
     this.json = flags.json ?? false;
     this.#terminal = terminal;
     this.#flags = flags;
@@ -76,20 +85,37 @@ export class CommandContext {
       ? null
       : await connectControl(controlSocket, { signal: this.signal });
     if (daemon) return daemon;
+    this.#hasBoards = true;
     const { LocalGateway } = await import("../local_gateway.ts");
     return new LocalGateway(config, this.env);
   }
 
   /** Says something on stderr that is no result. */
-  readonly warn = (line: string): void => this.#terminal.err(`uota: ${line}\n`);
+  readonly warn = (line: string): void =>
+    this.#terminal.err(`uota: ${shownLines(line).join("\n")}\n`);
 
-  /** Shows on stderr what is going on, until it is disposed of. */
+  /**
+   * Shows on stderr what is going on, until it is disposed of. Meanwhile Ctrl-Z suspends nothing,
+   * where boards would wait for this process.
+   */
   showProgress(): Progress {
-    return showProgress(this.#terminal, {
+    const { onProgress, log, [Symbol.dispose]: dispose } = showProgress(this.#terminal, {
       verbosity: this.#verbosity(),
       now: () => performance.now(),
     });
+    const unsuspended = this.#hasBoards ? refuseSuspension(this.#explainSuspension) : null;
+    return {
+      onProgress,
+      log,
+      [Symbol.dispose]() {
+        unsuspended?.[Symbol.dispose]();
+        dispose();
+      },
+    };
   }
+
+  readonly #explainSuspension = (): void =>
+    this.warn("not suspended: the boards would wait with their programs stopped; Ctrl-C stops");
 
   /** Prints the result on stdout in the form that was asked for. */
   print(forms: { readonly json: () => string; readonly text: (options: TextOptions) => string }) {

@@ -7,11 +7,14 @@ import { EXIT, type ExitCode } from "../exit_code.ts";
 import type { CommandContext } from "./context.ts";
 
 export async function runDaemon(context: CommandContext): Promise<ExitCode> {
+  let daemon: Daemon | null = null;
+  // One that comes before there is a daemon changes nothing: the configuration is still to be read.
+  using _hangUp = context.onHangUp(() => void daemon?.reload());
   const loadConfig = async () => resolveCredentials(await context.loadConfig(), context.env);
   const config = await loadConfig();
   using events = context.openEventLog();
   using manager = ServiceManager.connect(context.env);
-  const daemon = new Daemon({
+  daemon = new Daemon({
     ...{ config, loadConfig, events, manager, signal: context.signal, random: Math.random },
     serve: (gateway, { memory, signal }) => {
       const { controlSocket: path } = config.gateway;
@@ -23,12 +26,6 @@ export async function runDaemon(context: CommandContext): Promise<ExitCode> {
     },
   });
   context.endsBySignal();
-  const reload = () => void daemon.reload();
-  Deno.addSignalListener("SIGHUP", reload);
-  try {
-    await daemon.run();
-  } finally {
-    Deno.removeSignalListener("SIGHUP", reload);
-  }
+  await daemon.run();
   return EXIT.ok;
 }

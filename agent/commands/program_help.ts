@@ -13,7 +13,7 @@ export const EXIT_CODE_MEANINGS: readonly (readonly [code: string, meaning: stri
   ["75", "some boards unreachable or busy, try again"],
   ["77", "release refused"],
   ["78", "configuration wrong"],
-  ["130", "interrupted, 143 terminated; the boards are whole"],
+  ["130", "stopped by Ctrl-C, 129 by SIGHUP, 131 by SIGQUIT, 143 by SIGTERM; the boards are whole"],
 ];
 
 export const EXIT_CODES = `\nExit codes:\n${

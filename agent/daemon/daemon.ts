@@ -57,7 +57,6 @@ export class Daemon {
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
   #config: GatewayConfig;
-  #longestConfirmMs = 0;
   #rewatch = new AbortController();
   #hanging: string | null = null;
   #reloading: Promise<void> = Promise.resolve();
@@ -70,11 +69,15 @@ export class Daemon {
     const { stateDir, jobs } = config.gateway;
     const log = (line: string) => this.#tell({ priority: "warning", message: line });
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
-    this.#noteConfirm(config);
     const memory = Memory.open(stateDir, log);
     const turns = new Turns({
       jobs,
       onProgress: (event) => this.#observe(event),
+      onOverdue: (key) =>
+        this.#tell({
+          priority: "warning",
+          message: `The job on ${key} takes longer than it may: the next board gets its place`,
+        }),
       onEnd: (key) => this.#turnEnded(key),
     });
     this.#shared = { turns, memory, claims: new Claims() };
@@ -149,7 +152,6 @@ export class Daemon {
     for (const what of needRestart(this.#config, config)) {
       this.#tell({ priority: "warning", message: `${what} has changed: restart the daemon` });
     }
-    this.#noteConfirm(config);
     this.#config = { ...config, gateway: { ...this.#config.gateway, ports: config.gateway.ports } };
     try {
       this.#sources.configure(this.#config);
@@ -159,10 +161,6 @@ export class Daemon {
       // Half of it is in force: a start puts all of it there.
       this.#defect.reject(error);
     }
-  }
-
-  #noteConfirm(config: GatewayConfig): void {
-    this.#longestConfirmMs = Math.max(this.#longestConfirmMs, longestConfirmMs(config));
   }
 
   /** Follows what is plugged in and out. */
@@ -189,11 +187,7 @@ export class Daemon {
     const everyMs = manager?.watchdogMs;
     if (!manager || !everyMs) return { [Symbol.dispose]() {} };
     const beat = () => {
-      const hanging = whatHangs({
-        turns: this.#shared.turns.running,
-        pollsSinceMs: this.#sources.pollsSinceMs,
-        longestConfirmMs: this.#longestConfirmMs,
-      }, performance.now());
+      const hanging = whatHangs(this.#sources.pollsSinceMs, performance.now());
       if (hanging === null) manager.keepAlive();
       else if (hanging !== this.#hanging) this.#tell({ priority: "err", message: hanging });
       this.#hanging = hanging;
@@ -289,10 +283,6 @@ function needRestart(before: GatewayConfig, after: GatewayConfig): readonly stri
     ["jobs", "gateway.jobs"],
   ] as const;
   return keys.filter(([key]) => before.gateway[key] !== after.gateway[key]).map(([, name]) => name);
-}
-
-function longestConfirmMs({ defaults, boards }: GatewayConfig): number {
-  return Math.max(defaults.confirmMs, ...boards.map(({ settings }) => settings.confirmMs));
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

@@ -1,33 +1,27 @@
 /**
- * Whether the daemon still gets on: what the keep-alive to systemd depends on. That the event loop
- * turns is shown by whoever asks; this tells of work that goes on for longer than its bounds allow.
+ * Whether the daemon itself still gets on: what the keep-alive to systemd depends on. That the event
+ * loop turns is shown by whoever asks. No board has a say in it: one that dawdles loses its place to
+ * the next (`visit_bound.ts`), and a daemon that is killed for it would cut the others off.
  */
-import type { RunningTurn } from "../fleet/turns.ts";
+
+/** Two downloads of a source, each with its own bound of 15 minutes; then a poll is aborted. */
+export const POLL_BOUND_MS = 40 * 60_000;
+/** For an aborted poll to come to its end. */
+const ENDING_MS = 5 * 60_000;
 
 /**
- * A step on a board that shows no progress for this long hangs. Every wait on the line is far
- * shorter; the longest step without a sign is reading a whole flash back at 9600 baud.
+ * What hangs, in words; null where all gets on.
+ *
+ * @param pollsSinceMs when each poll under way began, on the clock of `performance.now()`; null where
+ *   none is
  */
-const TURN_BOUND_MS = 30 * 60_000;
-/** Two downloads of a source, each with its own bound of 15 minutes. */
-const POLL_BOUND_MS = 40 * 60_000;
-
-export interface Work {
-  readonly turns: readonly RunningTurn[];
-  /** When each poll under way began; null where none is. */
-  readonly pollsSinceMs: readonly (number | null)[];
-  /** The longest that a board is watched after its reset. */
-  readonly longestConfirmMs: number;
-}
-
-/** What hangs, in words; null where all gets on. Times are those of `performance.now()`. */
-export function whatHangs(work: Work, nowMs: number): string | null {
-  const boundMs = TURN_BOUND_MS + 2 * work.longestConfirmMs;
-  for (const { key, progressAtMs } of work.turns) {
-    if (nowMs - progressAtMs > boundMs) return `The job on ${key} has shown no progress`;
-  }
-  for (const sinceMs of work.pollsSinceMs) {
-    if (sinceMs !== null && nowMs - sinceMs > POLL_BOUND_MS) return "A poll does not end";
-  }
-  return null;
+export function whatHangs(
+  pollsSinceMs: readonly (number | null)[],
+  nowMs: number,
+): string | null {
+  const hangs = (sinceMs: number | null) =>
+    sinceMs !== null && nowMs - sinceMs > POLL_BOUND_MS + ENDING_MS;
+  return pollsSinceMs.some(hangs)
+    ? "A poll does not end although it was aborted; systemd will start the daemon again"
+    : null;
 }

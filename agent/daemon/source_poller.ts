@@ -9,6 +9,7 @@
 import type { SourceConfig } from "../../config/mod.ts";
 import { messageOf, UotaError } from "../../errors/mod.ts";
 import { pause } from "../../serial/mod.ts";
+import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import {
   type ArchiveCache,
   KnownOffers,
@@ -18,6 +19,7 @@ import {
   RetryLaterError,
   type Validators,
 } from "../release/mod.ts";
+import { POLL_BOUND_MS } from "./health.ts";
 import { pollDelayMs, type PollEnd, pollEndOf } from "./poll_delay.ts";
 
 export type PollerEvent =
@@ -32,6 +34,8 @@ export interface PollerOptions {
   readonly onEvent: (event: PollerEvent) => void;
   /** As `Math.random`. */
   readonly random: () => number;
+  /** @default the system's */
+  readonly clock?: Clock;
 }
 
 /** Polls until its signal aborts. */
@@ -96,15 +100,18 @@ export class SourcePoller {
   async #poll(signal: AbortSignal): Promise<PollEnd> {
     this.#pollingSinceMs = performance.now();
     this.#retryAfterMs = null;
+    using bound = this.#bound();
     try {
-      await this.#ask(signal);
+      await this.#ask(AbortSignal.any([signal, bound.signal]));
       this.#failures = 0;
       if (this.#problem !== null) this.#options.onEvent({ kind: "recovered" });
       this.#problem = null;
       return "answered";
     } catch (error) {
       signal.throwIfAborted();
-      const failure = error instanceof UotaError
+      const failure = bound.signal.aborted
+        ? bound.signal.reason
+        : error instanceof UotaError
         ? error
         : new UotaError("internal", `Polling failed: ${messageOf(error)}`, { cause: error });
       this.#failures++;
@@ -115,6 +122,23 @@ export class SourcePoller {
     } finally {
       this.#pollingSinceMs = null;
     }
+  }
+
+  /** Each download has a bound, but a server may have many. */
+  #bound(): Disposable & { readonly signal: AbortSignal } {
+    const { source, clock = SYSTEM_CLOCK } = this.#options;
+    const controller = new AbortController();
+    const timer = clock.after(POLL_BOUND_MS, () =>
+      controller.abort(
+        new UotaError(
+          "server_unreachable",
+          `${source.url} did not finish answering within ${
+            POLL_BOUND_MS / 60_000
+          } min; check the ` +
+            "server and the network",
+        ),
+      ));
+    return { signal: controller.signal, [Symbol.dispose]: () => timer[Symbol.dispose]() };
   }
 
   async #ask(signal: AbortSignal): Promise<void> {

@@ -13,7 +13,7 @@
 import { statSync } from "node:fs";
 import type { Environment } from "../../config/mod.ts";
 import { UotaError } from "../../errors/mod.ts";
-import { shown } from "../report/words.ts";
+import { escaped } from "../../errors/shown_text.ts";
 
 const library = Deno.dlopen("libc.so.6", {
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
@@ -159,7 +159,7 @@ export class ServiceManager implements Disposable {
 }
 
 function statusLine(status: string): string {
-  return `STATUS=${[...shown(status)].slice(0, LONGEST_STATUS).join("")}`;
+  return `STATUS=${[...escaped(status)].slice(0, LONGEST_STATUS).join("")}`;
 }
 
 /** sd_watchdog_enabled(3): a child of the service inherits the variables, which are not for it. */

@@ -5,13 +5,17 @@ import { connectBoard, findPorts, type PortInfo } from "../../serial/mod.ts";
 import { type FleetBoard, identify, knownBoards } from "./identity.ts";
 import { parseSelector, selectBoards, selects } from "./selection.ts";
 import { sideBySide } from "./side_by_side.ts";
-import { inTurn, type Turns } from "./turns.ts";
+import { openingBoundMs, VisitBound } from "../visit_bound.ts";
+import type { Clock } from "../clock.ts";
+import { type Alone, inTurn, type Turns } from "./turns.ts";
 
 export interface ChooseOptions {
   readonly signal: AbortSignal;
   readonly jobs: number;
   /** Where other runs go on in this process. */
   readonly turns?: Turns | undefined;
+  /** Of the bounds on visits. @default the system's */
+  readonly clock?: Clock | undefined;
 }
 
 /**
@@ -29,9 +33,9 @@ export async function chooseBoards(
 ): Promise<readonly FleetBoard[]> {
   const known = await knownBoards(config, await findPorts(config.gateway.ports));
   if (!needsAsking(selectors, known)) return selectBoards(selectors, known);
-  const asked = await sideBySide(known, options.jobs, async (board) => {
+  const asked = await sideBySide(known, options.jobs, async (board, place) => {
     if (board.identified || !board.port) return board;
-    return await askWhoItIs(board, config, options);
+    return await askWhoItIs(board, config, { ...options, onOverdue: place.giveUp });
   });
   // An entry that matched no port from outside may have been found by its uid now.
   const found = new Set(asked.flatMap(({ port, entry }) => port && entry ? [entry] : []));
@@ -64,11 +68,19 @@ function needsAsking(selectors: readonly string[], known: readonly FleetBoard[])
 async function askWhoItIs(
   board: FleetBoard,
   config: GatewayConfig,
-  options: Omit<ChooseOptions, "jobs">,
+  options: Omit<ChooseOptions, "jobs"> & { readonly onOverdue: () => void },
 ): Promise<FleetBoard> {
   const { port } = board;
   if (!port) return board;
-  const ask = ({ signal }: Pick<ChooseOptions, "signal">) => askUid(port, config, signal);
+  const ask = async ({ signal, giveUpPlace }: Alone) => {
+    using bound = new VisitBound({
+      port: port.path,
+      allowMs: openingBoundMs(config.defaults.baud),
+      onOverdue: giveUpPlace,
+      clock: options.clock,
+    });
+    return await askUid(port, config, AbortSignal.any([signal, bound.signal]));
+  };
   return identify(config, board, await inTurn(port.path, options, "uid", ask));
 }
 

@@ -4,7 +4,9 @@
  * which is the daemon.
  *
  * INVARIANTS
- * - At most one job with the same key is under way, and at most `jobs` altogether.
+ * - At most one job with the same key is under way, and at most `jobs` altogether, those aside that
+ *   have given up their place: they keep their key until they end.
+ * - Who waits for a job hears when that gives up its place, and need not keep one for it either.
  * - A job is cancelled only when everybody who asked for it has gone.
  */
 import type { ProgressEvent } from "../attempts.ts";
@@ -13,13 +15,13 @@ import type { ProgressEvent } from "../attempts.ts";
 export interface Participant {
   readonly signal: AbortSignal;
   readonly onProgress?: ((event: ProgressEvent) => void) | undefined;
+  /** Told once, when the job takes longer than it may and somebody else gets its place. */
+  readonly onOverdue?: (() => void) | undefined;
 }
 
 /** A job under way; one that waits for its turn is none. */
 export interface RunningTurn {
   readonly key: string;
-  /** When it last showed progress, on the clock of `performance.now()`. */
-  readonly progressAtMs: number;
 }
 
 export interface TurnsOptions {
@@ -27,6 +29,8 @@ export interface TurnsOptions {
   readonly jobs: number;
   /** Sees the events of all jobs, once. */
   readonly onProgress?: (event: ProgressEvent) => void;
+  /** Told once a job, when it takes longer than it may. */
+  readonly onOverdue?: (key: string) => void;
   /** Told when a job has ended, however that came about, and its key is free. */
   readonly onEnd?: (key: string) => void;
 }
@@ -35,6 +39,8 @@ export interface TurnsOptions {
 export interface Given {
   readonly signal: AbortSignal;
   readonly onProgress: (event: ProgressEvent) => void;
+  /** The job takes longer than it may: the next one begins. Does nothing the second time. */
+  readonly giveUpPlace: () => void;
 }
 
 export type Run<Result> = (given: Given) => Promise<Result>;
@@ -77,6 +83,7 @@ export class Turns {
     for (let turn = this.#turns.get(key); turn; turn = this.#turns.get(key)) {
       // The same purpose has the same type of result, see above.
       if (turn.isJoinable(purpose)) return await turn.join(participant) as Result;
+      using _hearing = turn.tellOverdue(participant);
       await settledOrAborted(turn.ended, signal);
     }
     const turn = new Turn(key, purpose, this.#options.onProgress);
@@ -84,11 +91,23 @@ export class Turns {
     turn.start(async (given) => {
       try {
         await this.#enter(given.signal);
+        let hasPlace = true;
+        const leave = () => {
+          if (hasPlace) this.#leave();
+          hasPlace = false;
+        };
         try {
-          turn.begin();
-          return await run(given);
+          turn.isRunning = true;
+          return await run({
+            ...given,
+            giveUpPlace: () => {
+              if (hasPlace) this.#options.onOverdue?.(key);
+              leave();
+              turn.overdue();
+            },
+          });
         } finally {
-          this.#leave();
+          leave();
         }
       } finally {
         this.#turns.delete(key);
@@ -135,7 +154,6 @@ export class Turns {
 
 class Turn implements RunningTurn {
   readonly key: string;
-  progressAtMs = performance.now();
   isRunning = false;
   readonly #purpose: string;
   readonly #controller = new AbortController();
@@ -144,6 +162,7 @@ class Turn implements RunningTurn {
   readonly #observe: ((event: ProgressEvent) => void) | undefined;
   /** What somebody who joins later has missed. */
   #latest: ProgressEvent | null = null;
+  readonly #overdue = new AbortController();
 
   constructor(key: string, purpose: string, observe: ((event: ProgressEvent) => void) | undefined) {
     this.key = key;
@@ -160,19 +179,28 @@ class Turn implements RunningTurn {
     return this.#purpose === purpose && !this.#controller.signal.aborted;
   }
 
-  /** It is its turn. */
-  begin(): void {
-    this.isRunning = true;
-    this.progressAtMs = performance.now();
+  /** It takes longer than it may. */
+  overdue(): void {
+    this.#overdue.abort();
   }
 
-  start(run: Run<unknown>): void {
+  /** Until disposed of, tells somebody who waits for it when it takes longer than it may. */
+  tellOverdue({ onOverdue }: Participant): Disposable {
+    const { signal } = this.#overdue;
+    const tell = () => onOverdue?.();
+    if (signal.aborted) tell();
+    else signal.addEventListener("abort", tell, { once: true });
+    return { [Symbol.dispose]: () => signal.removeEventListener("abort", tell) };
+  }
+
+  start(run: (given: Omit<Given, "giveUpPlace">) => Promise<unknown>): void {
     const given = { signal: this.#controller.signal, onProgress: this.#progress };
     run(given).then(this.#result.resolve, this.#result.reject);
   }
 
   async join(participant: Participant): Promise<unknown> {
     const { signal, onProgress } = participant;
+    using _hearing = this.tellOverdue(participant);
     this.#participants.add(participant);
     if (this.#latest) onProgress?.(this.#latest);
     const left = Promise.withResolvers<never>();
@@ -193,7 +221,6 @@ class Turn implements RunningTurn {
   }
 
   readonly #progress = (event: ProgressEvent): void => {
-    this.progressAtMs = performance.now();
     this.#latest = event;
     this.#observe?.(event);
     for (const { onProgress } of this.#participants) onProgress?.(event);
@@ -212,13 +239,19 @@ async function settledOrAborted(ended: Promise<void>, signal: AbortSignal): Prom
   }
 }
 
+/** What a job alone on a port gets. */
+export interface Alone extends Participant {
+  readonly giveUpPlace: () => void;
+}
+
 /** Alone on a port: with other runs in this process, in turn. */
 export async function inTurn<Result>(
   port: string,
   options: Participant & { readonly turns?: Turns | undefined },
   purpose: string,
-  run: (turn: Participant) => Promise<Result>,
+  run: (turn: Alone) => Promise<Result>,
 ): Promise<Result> {
-  if (!options.turns) return await run(options);
+  const { signal, onProgress, onOverdue = () => {} } = options;
+  if (!options.turns) return await run({ signal, onProgress, giveUpPlace: onOverdue });
   return await options.turns.take(port, purpose, options, run);
 }

@@ -2,7 +2,7 @@
 import { styleText } from "node:util";
 import type { Check, CheckState } from "../doctor/check.ts";
 import type { TextOptions } from "./text.ts";
-import { counted, shown } from "./words.ts";
+import { counted, shownLines } from "./words.ts";
 
 const STATE_COLUMNS = "problem".length;
 const COLORS: Readonly<Record<CheckState, "green" | "yellow" | "red">> = {
@@ -22,11 +22,15 @@ export function checksText(
     const painted = color ? styleText(COLORS[state], word, { validateStream: false }) : word;
     const margin = " ".repeat(STATE_COLUMNS + names + 4);
     return [
-      `${painted}  ${check.padEnd(names)}  ${shown(message)}`,
-      ...(mend === null ? [] : [`${margin}mend: ${shown(mend)}`]),
+      `${painted}  ${check.padEnd(names)}  ${oneLine(message)}`,
+      ...(mend === null ? [] : [`${margin}mend: ${oneLine(mend)}`]),
     ];
   });
   return `${[...lines, "", sumLine(checks)].join("\n")}\n`;
+}
+
+function oneLine(text: string): string {
+  return shownLines(text).join(" ");
 }
 
 function sumLine(checks: readonly Check[]): string {

@@ -3,7 +3,8 @@
  * journal where stderr goes there. Used by the daemon.
  *
  * INVARIANTS
- * - An event is one line, without escape sequences, whatever boards and servers put into it.
+ * - An event is one line of some KB at most, without escape sequences or characters that turn or
+ *   break it, whatever boards and servers put into it.
  * - URLs lose user names, passwords and queries in every field. Whoever makes an event never puts a
  *   header into it.
  * - An event that journald does not take goes to stderr.
@@ -118,6 +119,8 @@ function entryOf(event: DaemonEvent): Map<string, string> {
   return entry;
 }
 
+/** Secrets go before a long text is cut, which would leave half of one, and when all is one line. */
 function oneLine(text: string): string {
-  return withoutUrlSecrets(shownLines(text).map((line) => line.trim()).join(" "));
+  const lines = shownLines(withoutUrlSecrets(text)).map((line) => line.trim());
+  return withoutUrlSecrets(lines.join(" "));
 }

@@ -6,7 +6,7 @@ import stringWidth from "string-width";
 import type { ProgressEvent } from "../update.ts";
 import type { Terminal } from "./terminal.ts";
 import { outcomeLine } from "./text.ts";
-import { bytes, colored, outcomeWord, shown } from "./words.ts";
+import { bytes, colored, outcomeWord, shown, shownLines } from "./words.ts";
 
 export type Verbosity = "quiet" | "normal" | "verbose";
 
@@ -45,13 +45,13 @@ function lineProgress(terminal: Terminal, everyPhase: boolean): Progress {
   const phases = new Map<string, string>();
   const print = (line: string) => terminal.err(`${line}\n`);
   return {
-    log: print,
+    log: (line) => print(shownLines(line).join("\n")),
     onProgress(event) {
       if (event.phase === "done") return print(outcomeLine(event.outcome, terminal.errColor));
       if (!everyPhase) return;
       if (phases.get(lineOf(event)) === event.phase) return;
       phases.set(lineOf(event), event.phase);
-      print(`${shown(event.board)} on ${event.port}: ${event.phase}`);
+      print(`${shown(event.board)} on ${shown(event.port)}: ${event.phase}`);
     },
     [Symbol.dispose]() {},
   };
@@ -73,7 +73,7 @@ function liveProgress(
     }));
   };
   return {
-    log: (line) => area.print(line),
+    log: (line) => area.print(shownLines(line).join("\n")),
     onProgress(event) {
       const samePhase = latest.get(lineOf(event))?.phase === event.phase;
       latest.set(lineOf(event), event);

@@ -1,8 +1,10 @@
 /**
  * Aligned columns for people. A table that is wider than the terminal loses its least important
- * columns first; what is left is never cut, so that it can be copied.
+ * columns first; what is left is not cut, so that it can be copied, unless it is far longer than
+ * any name that a person would give: all rows would be as wide.
  */
 import stringWidth from "string-width";
+import { shortened } from "../../errors/shown_text.ts";
 
 export interface Column<Row> {
   readonly title: string;
@@ -22,6 +24,7 @@ export interface TableOptions<Row> {
 }
 
 const GAP = "  ";
+const LONGEST_CELL = 100;
 
 /** The table's lines, without line ends. */
 export function tableLines<Row>(
@@ -35,12 +38,16 @@ export function tableLines<Row>(
     line(laidOut.map(({ column, width }) => pad(column.title, width, column.align))),
     ...rows.flatMap((row) => [
       line(laidOut.map(({ column, width }) => {
-        const text = pad(column.cell(row), width, column.align);
+        const text = pad(cellOf(column, row), width, column.align);
         return column.paint === undefined ? text : column.paint(text, row);
       })),
       ...(options.notes?.(row) ?? []).flatMap((note) => wrapped(note, options.width)),
     ]),
   ];
+}
+
+function cellOf<Row>(column: Column<Row>, row: Row): string {
+  return shortened(column.cell(row), LONGEST_CELL);
 }
 
 interface LaidOut<Row> {
@@ -49,7 +56,7 @@ interface LaidOut<Row> {
 }
 
 function layOut<Row>(column: Column<Row>, rows: readonly Row[]): LaidOut<Row> {
-  const texts = [column.title, ...rows.map(column.cell)];
+  const texts = [column.title, ...rows.map((row) => cellOf(column, row))];
   return { column, width: Math.max(...texts.map((text) => stringWidth(text))) };
 }
 

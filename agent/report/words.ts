@@ -1,5 +1,6 @@
 /** How quantities and states read, for the tables and the progress lines. */
 import { styleText } from "node:util";
+import { escaped, escapedName, shortened } from "../../errors/shown_text.ts";
 import type { Outcome, OutcomeKind } from "../board/outcome.ts";
 
 /** What a cell shows where nothing is known. */
@@ -29,14 +30,17 @@ export function versionChange(outcome: Outcome): string {
   return offered === null || offered === to ? change : `${change} (${shown(offered)} offered)`;
 }
 
-/** Text that a board or a server sent: without what would move the cursor or change colours. */
+/** Far longer than what a person calls a board or a release. */
+const LONGEST_NAME = 100;
+
+/** A name, a version or the like that a board or a server sent, on one line. */
 export function shown(text: string | null): string {
-  return text === null || text === "" ? UNKNOWN : text.replaceAll(/\p{Cc}/gu, "?");
+  return text === null || text === "" ? UNKNOWN : escapedName(shortened(text, LONGEST_NAME));
 }
 
-/** Text of several lines that came from outside: line breaks stay. */
+/** Text of several lines that came from outside: line breaks stay, and of many KB not all does. */
 export function shownLines(text: string): readonly string[] {
-  return text.split("\n").map((line) => line.replaceAll(/\p{Cc}/gu, "?"));
+  return shortened(text).split(/\r?\n/).map(escaped);
 }
 
 /** Nothing was done, because the person only wanted to know what would be. */

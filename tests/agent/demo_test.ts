@@ -55,7 +55,7 @@ for (const [signal, exit] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
       if (!before.includes("served at") && out.includes("served at")) child.kill(signal);
     }
     assertEquals((await child.status).code, exit, await rest);
-    assertIncludes(await rest, `${signal}: stopping, once more to stop at once`);
+    assertIncludes(await rest, "uota: stopping; ");
     await assertGone(directoryIn(out));
   });
 }

@@ -180,27 +180,29 @@ Deno.test("a daemon that is stopped tells its clients and waits for its jobs", a
   assertEquals(report.boards.map(inShort), ["updated"]);
 });
 
-Deno.test("uota update through a daemon stops at SIGINT and says what the daemon does", async () => {
-  await using rig = await startBoardRig(OLD);
-  await using control = await startControl(rig.gateway.config);
-  const archive = await rig.pack(LARGE);
-  const child = rig.gateway.start("update", "--board", "all", "--archive", archive, "--verbose");
-  const stdout = child.stdout.text();
-  let told = "";
-  for await (const part of child.stderr.pipeThrough(new TextDecoderStream())) {
-    const before = told;
-    told += part;
-    if (!/staging/.test(before) && /staging/.test(told)) child.kill("SIGINT");
-  }
-  assertEquals((await child.status).code, 130, told);
-  assertEquals(await stdout, "");
-  assertIncludes(told, "The daemon was told to stop");
-  const [ended] = await waitFor(async () => {
-    const history = await control.client.history([], never());
-    return history.every(({ outcome }) => outcome !== null) ? history : null;
+for (const [signal, code] of [["SIGINT", 130], ["SIGHUP", 129]] as const) {
+  Deno.test(`uota update through a daemon stops at ${signal} and says what the daemon does`, async () => {
+    await using rig = await startBoardRig(OLD);
+    await using control = await startControl(rig.gateway.config);
+    const archive = await rig.pack(LARGE);
+    const child = rig.gateway.start("update", "--board", "all", "--archive", archive, "--verbose");
+    const stdout = child.stdout.text();
+    let told = "";
+    for await (const part of child.stderr.pipeThrough(new TextDecoderStream())) {
+      const before = told;
+      told += part;
+      if (!/staging/.test(before) && /staging/.test(told)) child.kill(signal);
+    }
+    assertEquals((await child.status).code, code, told);
+    assertEquals(await stdout, "");
+    assertIncludes(told, "The daemon was told to stop");
+    const [ended] = await waitFor(async () => {
+      const history = await control.client.history([], never());
+      return history.every(({ outcome }) => outcome !== null) ? history : null;
+    });
+    assertEquals(ended?.reason_code, "cancelled");
   });
-  assertEquals(ended?.reason_code, "cancelled");
-});
+}
 
 Deno.test("uota asks the daemon where one listens, also without rights to its state", async (t) => {
   await using board = await startWasmBoard({ files: onBoard(OLD) });

@@ -1,7 +1,10 @@
 /** The poller with real servers, a real cache, and files that cannot be read. */
 import { type PollerEvent, SourcePoller } from "../../../agent/daemon/source_poller.ts";
 import { ArchiveCache, KnownOffers } from "../../../agent/release/mod.ts";
-import { assert, assertEquals } from "../../assert.ts";
+import { type Clock, SYSTEM_CLOCK } from "../../../agent/clock.ts";
+import { POLL_BOUND_MS } from "../../../agent/daemon/health.ts";
+import { assert, assertEquals, assertIncludes } from "../../assert.ts";
+import { ManualClock } from "../../manual_clock.ts";
 import { answerWith, type FaultyServer, send, startFaultyServer } from "../../server/faulty.ts";
 import { publication, source } from "../release/sources.ts";
 
@@ -11,11 +14,15 @@ interface Polling extends AsyncDisposable {
   until(what: () => boolean): Promise<void>;
 }
 
-function poll({ url }: FaultyServer, stateDir: string, intervalMs: number): Polling {
+function poll(
+  { url }: FaultyServer,
+  stateDir: string,
+  { intervalMs, clock = SYSTEM_CLOCK }: { readonly intervalMs: number; readonly clock?: Clock },
+): Polling {
   const archives = new ArchiveCache(stateDir, () => new Date());
   const events: PollerEvent[] = [];
   const poller = new SourcePoller({
-    ...{ archives, offers: new KnownOffers(stateDir, archives), random: () => 0 },
+    ...{ archives, offers: new KnownOffers(stateDir, archives), random: () => 0, clock },
     source: { ...source(url), pollIntervalMs: intervalMs },
     onEvent: (event) => events.push(event),
   });
@@ -50,7 +57,7 @@ Deno.test("SourcePoller leaves a server alone for as long as it asks", async () 
   });
   const stateDir = await Deno.makeTempDir({ prefix: "uota-poller-" });
   try {
-    await using polling = poll(server, stateDir, 10);
+    await using polling = poll(server, stateDir, { intervalMs: 10 });
     await polling.until(() => timesMs.length === 2);
     const [first = 0, second = 0] = timesMs;
     assert(second - first >= 1000, `asked again after ${second - first} ms`);
@@ -70,7 +77,7 @@ Deno.test("SourcePoller goes on without an offer or an archive that cannot be re
   });
   const stateDir = await Deno.makeTempDir({ prefix: "uota-poller-" });
   const released = async () => {
-    await using polling = poll(server, stateDir, 10);
+    await using polling = poll(server, stateDir, { intervalMs: 10 });
     const asked = server.requests.length;
     // Further polls, which have nothing new to say.
     await polling.until(() => server.requests.length >= asked + 6);
@@ -98,3 +105,23 @@ async function makeUnreadable(directory: string): Promise<void> {
   await Deno.remove(`${directory}/${name}`);
   await Deno.symlink(`${name}`, `${directory}/${name}`);
 }
+
+Deno.test("SourcePoller ends a poll that does not come to an end by itself", async () => {
+  const clock = new ManualClock();
+  await using server = startFaultyServer(async (_request, connection) => {
+    await send(connection, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n");
+    clock.advance(POLL_BOUND_MS);
+    return "hold";
+  });
+  const stateDir = await Deno.makeTempDir({ prefix: "uota-poller-" });
+  try {
+    await using polling = poll(server, stateDir, { intervalMs: 60_000, clock });
+    await polling.until(() => polling.events.length > 0);
+    const [event] = polling.events;
+    assert(event?.kind === "problem");
+    assertEquals(event.error.code, "server_unreachable");
+    assertIncludes(event.error.message, "did not finish answering within 40 min");
+  } finally {
+    await Deno.remove(stateDir, { recursive: true });
+  }
+});

@@ -1,13 +1,15 @@
-import { sideBySide } from "../../../agent/fleet/side_by_side.ts";
+import { type Place, sideBySide } from "../../../agent/fleet/side_by_side.ts";
 import { assertEquals, assertRejects } from "../../assert.ts";
 
 /** Jobs that end when they are told to, in whatever order. */
 class Jobs {
   readonly begun: string[] = [];
   readonly #ends = new Map<string, PromiseWithResolvers<string>>();
+  readonly #places = new Map<string, () => void>();
 
-  readonly run = (name: string): Promise<string> => {
+  readonly run = (name: string, { giveUp }: Place): Promise<string> => {
     this.begun.push(name);
+    this.#places.set(name, giveUp);
     const end = Promise.withResolvers<string>();
     this.#ends.set(name, end);
     return end.promise;
@@ -16,6 +18,10 @@ class Jobs {
   async end(name: string): Promise<void> {
     this.#ends.get(name)?.resolve(name.toUpperCase());
     await this.#settled();
+  }
+
+  giveUp(name: string): void {
+    this.#places.get(name)?.();
   }
 
   async fail(name: string): Promise<void> {
@@ -55,4 +61,17 @@ Deno.test("sideBySide() begins nothing after a failure, and waits for what is un
 
 Deno.test("sideBySide() gives nothing for nothing", async () => {
   assertEquals(await sideBySide([], 8, () => Promise.reject(new Error("no job"))), []);
+});
+
+Deno.test("sideBySide() begins the next job when one gives up its place, and waits for both", async () => {
+  const jobs = new Jobs();
+  const results = sideBySide(["a", "b", "c"], 1, jobs.run);
+  jobs.giveUp("a");
+  jobs.giveUp("a");
+  assertEquals(jobs.begun, ["a", "b"]);
+  await jobs.end("a");
+  assertEquals(jobs.begun, ["a", "b"]);
+  await jobs.end("b");
+  await jobs.end("c");
+  assertEquals(await results, ["A", "B", "C"]);
 });

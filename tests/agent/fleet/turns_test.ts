@@ -1,6 +1,6 @@
 /** One job a board, however many ask for it. */
 import type { ProgressEvent } from "../../../agent/attempts.ts";
-import { Turns } from "../../../agent/fleet/turns.ts";
+import { type Given, Turns } from "../../../agent/fleet/turns.ts";
 import { assertEquals, assertRejects } from "../../assert.ts";
 
 const PHASE: ProgressEvent = { board: "a", port: "/dev/a", phase: "inspecting" };
@@ -19,12 +19,15 @@ function job() {
   const begun = Promise.withResolvers<AbortSignal>();
   const end = Promise.withResolvers<string>();
   let runs = 0;
+  let giveUp = () => {};
   return {
     begun: begun.promise,
     end,
     runs: () => runs,
-    run: async (turn: { signal: AbortSignal; onProgress: (event: ProgressEvent) => void }) => {
+    giveUpPlace: () => giveUp(),
+    run: async (turn: Given) => {
       runs++;
+      giveUp = turn.giveUpPlace;
       turn.onProgress(PHASE);
       begun.resolve(turn.signal);
       return await end.promise;
@@ -109,4 +112,48 @@ Deno.test("Turns.take() does as many jobs side by side as it may, and goes on af
   other.end.resolve("done");
   assertEquals(await second, "done");
   await idle;
+});
+
+Deno.test("Turns.take() lets the next one begin when a job gives up its place, once", async () => {
+  const overdue: string[] = [];
+  const turns = new Turns({ jobs: 1, onOverdue: (key) => void overdue.push(key) });
+  const [work, other, third] = [job(), job(), job()];
+  const first = turns.take("a", "update", participant(), work.run);
+  await work.begun;
+  const second = turns.take("b", "update", participant(), other.run);
+  const last = turns.take("c", "update", participant(), third.run);
+  work.giveUpPlace();
+  work.giveUpPlace();
+  await other.begun;
+  assertEquals([third.runs(), overdue, turns.isTaken("a")], [0, ["a"], true]);
+  // Its place was given up before, so its end frees none.
+  work.end.resolve("late");
+  assertEquals(await first, "late");
+  assertEquals(third.runs(), 0);
+  other.end.resolve("done");
+  assertEquals(await second, "done");
+  await third.begun;
+  third.end.resolve("done");
+  assertEquals(await last, "done");
+});
+
+Deno.test("Turns.take() tells whoever waits for a job that it takes longer than it may", async () => {
+  const turns = new Turns({ jobs: 8 });
+  const told: string[] = [];
+  const waiting = (name: string) => ({
+    signal: new AbortController().signal,
+    onOverdue: () => void told.push(name),
+  });
+  const [work, after] = [job(), job()];
+  const results = [turns.take("a", "update", waiting("first"), work.run)];
+  await work.begun;
+  results.push(turns.take("a", "update", waiting("joined"), work.run));
+  results.push(turns.take("a", "rollback", waiting("next"), after.run));
+  work.giveUpPlace();
+  results.push(turns.take("a", "update", waiting("late"), work.run));
+  assertEquals(told, ["first", "joined", "next", "late"]);
+  work.end.resolve("done");
+  await after.begun;
+  after.end.resolve("back");
+  assertEquals(await Promise.all(results), ["done", "done", "back", "done"]);
 });

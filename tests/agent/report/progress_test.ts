@@ -39,6 +39,7 @@ function recordingTerminal(live: boolean) {
     errColor: false,
     live: live ? () => area : null,
     errSize: () => ({ columns: 80, rows: 24 }),
+    release() {},
   };
   return { record, terminal };
 }
