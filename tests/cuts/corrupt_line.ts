@@ -31,7 +31,7 @@ export interface CorruptOptions {
 
 /** Installs once for each seed. */
 export async function runCorrupted(options: CorruptOptions): Promise<CorruptRun[]> {
-  await using surroundings = surround();
+  await using surroundings = surround({ reports: false });
   return await sideBySide(options.seeds, options.jobs, async (seed) => {
     const run = await installOverCorruptLine(surroundings, seed, options);
     options.onRun?.(run);

@@ -37,7 +37,9 @@ export class Judge {
     const backwards = this.#replaces === "beside_backwards";
     return this.#amidStaged(
       tree,
-      backwards ? { from: this.#new, to: this.#old } : { from: this.#old, to: this.#new },
+      backwards
+        ? { from: this.#new, to: this.#withEmptied(tree) }
+        : { from: this.#old, to: this.#new },
     );
   }
 
