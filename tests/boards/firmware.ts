@@ -96,7 +96,7 @@ export class Firmware {
       const syscalls = this.#syscalls();
       const interpreter = await this.#start(syscalls.functions(), services);
       if (this.#loader.compiled !== null) compiled(this.#loader.compiled);
-      raw = this.#serve(interpreter, raw);
+      raw = this.#serve(interpreter, { raw, syscalls });
       this.#print("MPY: soft reboot\r\n");
       syscalls.closeAll();
       services = {
@@ -152,9 +152,12 @@ export class Firmware {
   }
 
   /** Runs one life of the interpreter; answers whether the REPL was raw at its end. */
-  #serve(interpreter: Interpreter, raw: boolean): boolean {
-    const exited = this.#runFile(interpreter, "boot.py") === "exited" ||
-      (!raw && this.#runFile(interpreter, "main.py") === "exited");
+  #serve(
+    interpreter: Interpreter,
+    { raw, syscalls }: { readonly raw: boolean; readonly syscalls: Syscalls },
+  ): boolean {
+    const run = (name: string) => syscalls.hasFile(name) ? this.#runFile(interpreter, name) : "ran";
+    const exited = run("boot.py") === "exited" || (!raw && run("main.py") === "exited");
     if (exited) return raw;
     if (raw) new DataView(this.memory.buffer).setInt32(ADDRESS.replMode, RAW_REPL, true);
     this.#withoutLeadingNewline(() => interpreter.replInit());
@@ -166,9 +169,8 @@ export class Firmware {
     return new DataView(this.memory.buffer).getInt32(ADDRESS.replMode, true) === RAW_REPL;
   }
 
-  /** `pyexec_file_if_exists(name)`. */
+  /** `pyexec_file_if_exists(name)` (shared/runtime/pyexec.c), of one that does. */
   #runFile(interpreter: Interpreter, name: string): "ran" | "exited" {
-    if (this.#flash.find(`/${name}`)?.kind !== "file") return "ran";
     const memory = new DataView(this.memory.buffer);
     memory.setInt32(ADDRESS.interruptChar, CTRL_C, true);
     try {

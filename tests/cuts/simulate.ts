@@ -47,7 +47,7 @@ export async function refer(
   using bound = deadline();
   const { signal } = bound;
   await using rig = await Rig.start(surroundings, { kind, fileSystem, signal });
-  const { board, scenario } = rig;
+  const { board } = rig;
   const begun = work(board);
   let whenInstalled: Work = begun;
   const visited: Work[] = [];
