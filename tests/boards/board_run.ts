@@ -8,18 +8,34 @@
  * - The link names a port that exists and is this board's, or is not there.
  */
 
-import { closeFdNow, createEventFd, writeFd } from "../../serial/libc.ts";
+import {
+  closeFdNow,
+  createEventFd,
+  LibcError,
+  pollFdsBlocking,
+  POLLHUP,
+  POLLIN,
+  readFd,
+  writeFd,
+} from "../../serial/libc.ts";
 import { ControlBlock } from "./control_block.ts";
 import type { Faults } from "./faults.ts";
 import type { FileTree } from "./file_tree.ts";
+import type { Chip } from "./firmware.ts";
 import type { Flash } from "./flash.ts";
 import type { ProcessorReport, ProcessorStart } from "./interpreter_worker.ts";
 import type { FileSystemKind } from "./open_file.ts";
 import { pointLink, removeLink } from "./port_link.ts";
-import type { UartReport, UartStart } from "./uart_worker.ts";
+import type { LeftPty, UartReport, UartStart } from "./uart_worker.ts";
 
 /** `machine.reset_cause()`. */
-export const RESET_CAUSE = { powerOn: 1, hardReset: 2, watchdog: 3 } as const;
+export const RESET_CAUSE = {
+  powerOn: 1,
+  hardReset: 2,
+  watchdog: 3,
+  deepSleep: 4,
+  softReset: 5,
+} as const;
 
 /** A program that asks the harness for nothing is not waited for any longer than this. */
 const POWER_OFF_GRACE_MS = 100;
@@ -34,7 +50,11 @@ export interface BoardSettings {
   readonly heapBytes: number;
   readonly flashBytes: number;
   readonly fileSystem: FileSystemKind;
-  readonly uid: string;
+  readonly chip: Chip;
+  /** The port stays when the board has no power, as one behind an adapter does. */
+  readonly portStaysOn: boolean;
+  /** `machine.reset()` reads as a watchdog's bite afterwards. */
+  readonly resetReadsAsWatchdog: boolean;
   readonly usbDelayMs: number;
   readonly publish: (pty: string) => Promise<string>;
 }
@@ -43,6 +63,8 @@ export interface BoardSettings {
 export interface RunObserver {
   /** The program reset the chip, or the watchdog did. */
   readonly reset: (cause: number) => void;
+  /** The program sent the chip to sleep, for so long or, with null, until somebody wakes it. */
+  readonly deepSleep: (ms: number | null) => void;
   /** Power has gone by itself. */
   readonly powerLost: () => void;
   /** The cable has gone by itself. */
@@ -51,6 +73,12 @@ export interface RunObserver {
   readonly held: () => void;
   /** A message of the host has ended with this byte. */
   readonly answer: (hostBytes: number) => void;
+}
+
+/** A port whose board is off. */
+export interface LeftPort extends LeftPty {
+  /** What the link names. */
+  readonly target: string;
 }
 
 /** One stretch between power on and power off: the threads and what they share. */
@@ -67,7 +95,8 @@ export class BoardRun {
   readonly #faults: Faults;
   readonly #observer: RunObserver;
   readonly #off = Promise.withResolvers<void>();
-  readonly #uartEnded = Promise.withResolvers<void>();
+  readonly #uartEnded = Promise.withResolvers<LeftPty | null>();
+  readonly #adopted: LeftPty | null;
   #memory: SharedArrayBuffer | null = null;
   #changesReceived = 0;
   #waitingForChanges: (() => void)[] = [];
@@ -81,8 +110,12 @@ export class BoardRun {
     readonly faults: Faults;
     readonly resetCause: number;
     readonly observer: RunObserver;
+    /** What the run before this one has left. */
+    readonly port: LeftPort | null;
   }) {
     this.#settings = options.settings;
+    this.#adopted = options.port;
+    if (options.port !== null) this.#adopt(options.port);
     this.#flash = options.flash;
     this.#faults = options.faults;
     this.#observer = options.observer;
@@ -108,7 +141,7 @@ export class BoardRun {
       fileSystem: this.#settings.fileSystem,
       files: this.#flash.snapshot(),
       heapBytes: this.#settings.heapBytes,
-      uid: this.#settings.uid,
+      chip: this.#settings.chip,
       resetCause: options.resetCause,
       compiled: BoardRun.compiled,
     };
@@ -133,7 +166,8 @@ export class BoardRun {
     while ((this.#portTarget !== null) !== cableIn) await this.#portChange.promise;
   }
 
-  async end(): Promise<void> {
+  /** Ends the run; answers with the port where that stays on. */
+  async end(): Promise<LeftPort | null> {
     this.#stopWatchdog();
     this.#control.stop();
     this.#faults.release();
@@ -150,9 +184,23 @@ export class BoardRun {
     }
     await this.#off.promise;
     this.#processor.terminate();
-    await this.#uartEnded.promise;
+    const left = await this.#uartEnded.promise;
     this.#uart.terminate();
     closeFdNow(this.#wakeFd);
+    return left === null || this.#portTarget === null
+      ? null
+      : { ...left, target: this.#portTarget };
+  }
+
+  /** Takes over a port, whose host is to hear the first word that the board says. */
+  #adopt({ masterFd, target }: LeftPort): void {
+    this.#portTarget = target;
+    // What was sent to a board without power is lost.
+    discard(masterFd);
+    const [state] = pollFdsBlocking([{ fd: masterFd, events: POLLIN }], 0);
+    this.#control.hostAttached = ((state ?? 0) & POLLHUP) === 0;
+    this.#control.setMasterFd(masterFd);
+    this.#control.willBeLinked();
   }
 
   #wakeUart(): void {
@@ -162,7 +210,7 @@ export class BoardRun {
   async #heardUart(report: UartReport): Promise<void> {
     if (report.kind === "held") return this.#observer.held();
     if (report.kind === "unplugged") return this.#observer.unplugged();
-    if (report.kind === "ended") return this.#uartEnded.resolve();
+    if (report.kind === "ended") return this.#uartEnded.resolve(report.left);
     const { link, publish } = this.#settings;
     const before = this.#portTarget;
     const target = report.port === null ? null : await publish(report.port);
@@ -184,6 +232,8 @@ export class BoardRun {
           epochMs: this.#control.epochMs,
           memory: report.memory,
           wakeFd: this.#wakeFd,
+          staysOn: this.#settings.portStaysOn,
+          adopted: this.#adopted,
         };
         this.#uart.postMessage(start);
         return;
@@ -206,7 +256,10 @@ export class BoardRun {
         this.#observer.powerLost();
         return;
       case "reset":
-        this.#observer.reset(RESET_CAUSE.hardReset);
+        this.#observer.reset(this.#ownResetCause);
+        return;
+      case "deep_sleep":
+        this.#observer.deepSleep(report.ms);
         return;
       case "watchdog":
         this.#startWatchdog(report.timeoutMs);
@@ -221,6 +274,11 @@ export class BoardRun {
         this.#off.resolve();
         return;
     }
+  }
+
+  /** rp2 resets itself by its watchdog (ports/rp2/modmachine.c, `mp_machine_reset`). */
+  get #ownResetCause(): number {
+    return this.#settings.resetReadsAsWatchdog ? RESET_CAUSE.watchdog : RESET_CAUSE.hardReset;
   }
 
   /** The watchdog's clock: runs here, where no program can stop it. */
@@ -239,5 +297,16 @@ export class BoardRun {
   #stopWatchdog(): void {
     if (this.#watchdog !== null) clearTimeout(this.#watchdog);
     this.#watchdog = null;
+  }
+}
+
+/** Throws away what waits in a pty's master. */
+function discard(masterFd: number): void {
+  const buffer = new Uint8Array(4096);
+  try {
+    while (readFd(masterFd, buffer) !== null);
+  } catch (error) {
+    // EIO: no host has the port open, and all is read.
+    if (!(error instanceof LibcError) || error.errnoName !== "EIO") throw error;
   }
 }

@@ -42,6 +42,20 @@ Deno.test("a board skips main.py at a soft reset from the raw REPL and stays raw
   assert.match((await probe.run("print(x)")).stderr, /NameError/);
 });
 
+Deno.test("a board runs the main.py of the directory that boot.py has gone to", async () => {
+  await using board = await startWasmBoard({
+    files: files({
+      "/boot.py": "import os\nos.chdir('/app')",
+      "/app/main.py": "print('APP')",
+    }),
+  });
+  using probe = new Probe(board.port);
+  await probe.send("\r");
+  await probe.until(">>> ");
+  await probe.send("\x04");
+  assert.match(await probe.until(BANNER), /soft reboot\r\nAPP\r\nMicroPython/);
+});
+
 Deno.test("a board prints the traceback of a failing main.py and goes on to its REPL", async () => {
   await using board = await startWasmBoard({
     files: files({ "/main.py": "def f():\n    raise ValueError('no')\nf()\n" }),

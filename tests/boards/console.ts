@@ -6,6 +6,7 @@
  * - Reading waits without using the processor, and ends when the board is switched off.
  * - Writing never waits for ever: without a host it drops, and a host that stops reading costs
  *   500 ms once, after which output is dropped until it reads again (ports/rp2, `mphalport.c`).
+ * - On a slow line writing takes the time that the bytes take.
  */
 
 import { pollFdsBlocking, POLLOUT, writeFd } from "../../serial/libc.ts";
@@ -17,6 +18,8 @@ export class PowerOff extends Error {
 }
 
 const TRANSMIT_TIMEOUT_MS = 500;
+/** A slow line carries so many parts a second. */
+const PARTS_A_SECOND = 50;
 /** Raw-paste's flow control (shared/runtime/pyexec.c), to which a host that is sending need not listen. */
 const ANOTHER_WINDOW = 0x01;
 
@@ -30,8 +33,14 @@ export class Console {
   /** Called when something is said to the host, other than that another window is open. */
   whenAnswering: () => void = () => {};
 
-  /** Called whenever waiting for a byte was disturbed; what it throws ends the wait. */
-  whileWaiting: () => void = () => {};
+  /**
+   * Called whenever waiting for a byte was disturbed; what it throws ends the wait. Answers after
+   * how many milliseconds it wants to be called again.
+   */
+  whileWaiting: () => number = () => Infinity;
+
+  /** What the line carries in a second; null for as much as it takes. */
+  bytesPerSecond: () => number | null = () => null;
 
   constructor(control: ControlBlock, wakeFd: number) {
     this.#control = control;
@@ -75,8 +84,8 @@ export class Console {
     while (!this.readable) {
       const bell = this.#control.bell;
       this.checkPower();
-      this.whileWaiting();
-      if (!this.readable) this.#control.waitForBell(bell);
+      const againMs = this.whileWaiting();
+      if (!this.readable) this.#control.waitForBell(bell, againMs);
     }
     const byte = this.#control.shift();
     if (this.#control.ringFull) {
@@ -93,8 +102,9 @@ export class Console {
     if (bytes.length !== 1 || bytes[0] !== ANOTHER_WINDOW) this.whenAnswering();
     let rest = bytes;
     while (rest.length > 0 && this.#control.hostAttached) {
+      const part = this.#part(rest);
       const count = this.#control.withMaster((fd) => {
-        const written = writeFd(fd, rest);
+        const written = writeFd(fd, part);
         if (written !== null) return written;
         if (this.#hostStalled) return 0;
         const [events] = pollFdsBlocking([{ fd, events: POLLOUT }], TRANSMIT_TIMEOUT_MS);
@@ -104,6 +114,23 @@ export class Console {
       this.#hostStalled = count === 0;
       if (count === 0) return;
       rest = rest.subarray(count);
+    }
+  }
+
+  /** What goes out now: all, or, after its time on a slow line, the next part. */
+  #part(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+    const bytesPerSecond = this.bytesPerSecond();
+    if (bytesPerSecond === null) return bytes;
+    const part = bytes.subarray(0, Math.max(1, Math.floor(bytesPerSecond / PARTS_A_SECOND)));
+    this.stayDeaf(part.length * 1000 / bytesPerSecond);
+    return part;
+  }
+
+  /** Lets time pass, whatever comes, unless the power goes. */
+  stayDeaf(ms: number): void {
+    const endMs = performance.now() + ms;
+    for (let leftMs = ms; leftMs > 0; leftMs = endMs - performance.now()) {
+      this.sleep(this.bell, leftMs);
     }
   }
 }

@@ -48,6 +48,8 @@ const WORD = {
   corruptSeed: 10,
   /** How many bytes were damaged. */
   corrupted: 11,
+  /** What the line carries to the host in a second; 0 for as much as it takes. */
+  bytesPerSecond: 12,
 } as const;
 
 const NEVER = -1;
@@ -162,6 +164,14 @@ export class Faults {
     this.#set("corruption", CORRUPTIONS.indexOf(line.kind));
     this.#set("corruptSeed", line.seed | 0);
     this.#set("corruptEvery", line.everyBytes);
+  }
+
+  /** What the line carries to the host in a second; null for as much as it takes. */
+  get bytesPerSecond(): number | null {
+    return this.#get("bytesPerSecond") || null;
+  }
+  set bytesPerSecond(bytesPerSecond: number | null) {
+    this.#set("bytesPerSecond", bytesPerSecond ?? 0);
   }
 
   /** The serial line's side: how many bytes fit into `room` whatever happens to them. */

@@ -10,7 +10,9 @@
 import { Collector } from "./collector.ts";
 import type { Console } from "./console.ts";
 import type { Flash } from "./flash.ts";
+import flatSource from "./firmware/flat.py" with { type: "text" };
 import machineSource from "./firmware/machine.py" with { type: "text" };
+import softTimerSource from "./firmware/soft_timer.py" with { type: "text" };
 import startSource from "./firmware/start.py" with { type: "text" };
 import { FORCED_EXIT, type Interpreter, type InterpreterLoader } from "./micropython_module.ts";
 import type { FileSystemKind } from "./open_file.ts";
@@ -18,11 +20,28 @@ import { type HostFunction, Syscalls } from "./syscalls.ts";
 import { Traps } from "./traps.ts";
 import { ADDRESS, BINARY_FD, HEAP_AREA, pagesFor } from "./wasm_image.ts";
 
+/** What differs from chip to chip. */
+export interface Chip {
+  /** `machine.unique_id()` in hexadecimal; null where the port has none. */
+  readonly uid: string | null;
+  /** `os.uname().machine`; null for what the build says. */
+  readonly machine: string | null;
+  /** Said before anything of MicroPython runs, by the ROM's boot loader. */
+  readonly bootMessage: string;
+  /** `machine.reset_cause()` after a soft reset; null where it stays as it was. */
+  readonly softResetCause: number | null;
+  /** `os` has neither directories nor `stat` nor `rename`. */
+  readonly flat: boolean;
+}
+
 /** The harness's services that `machine.py` imports as `_board`. */
 export interface BoardServices {
-  readonly uid: string;
+  readonly uid: string | null;
+  readonly machine: string | null;
   readonly reset_cause: number;
   readonly reset: () => void;
+  readonly deepsleep: (ms: number | null) => void;
+  readonly lightsleep: (ms: number | null) => void;
   readonly start_watchdog: (timeoutMs: number) => void;
   readonly feed_watchdog: () => void;
 }
@@ -35,7 +54,9 @@ export class Firmware {
   readonly #flash: Flash;
   readonly #fileSystem: FileSystemKind;
   readonly #console: Console;
+  readonly #chip: Chip;
   readonly #services: BoardServices;
+  readonly #sinceResetMs: () => number;
   readonly #heapBytes: number;
   readonly memory: WebAssembly.Memory;
 
@@ -43,7 +64,10 @@ export class Firmware {
     readonly flash: Flash;
     readonly fileSystem: FileSystemKind;
     readonly console: Console;
+    readonly chip: Chip;
     readonly services: BoardServices;
+    /** The chip's clock. */
+    readonly sinceResetMs: () => number;
     readonly heapBytes: number;
     readonly loader: InterpreterLoader;
   }) {
@@ -51,7 +75,9 @@ export class Firmware {
     this.#flash = options.flash;
     this.#fileSystem = options.fileSystem;
     this.#console = options.console;
+    this.#chip = options.chip;
     this.#services = options.services;
+    this.#sinceResetMs = options.sinceResetMs;
     this.#heapBytes = options.heapBytes;
     const pages = pagesFor(options.heapBytes);
     this.memory = new WebAssembly.Memory({
@@ -64,13 +90,19 @@ export class Firmware {
   /** Runs until the console throws `PowerOff`; the first start is a cold one. */
   async run(compiled: (module: WebAssembly.Module) => void): Promise<never> {
     let raw = false;
+    let services = this.#services;
+    if (this.#chip.bootMessage !== "") this.#print(this.#chip.bootMessage);
     for (;;) {
       const syscalls = this.#syscalls();
-      const interpreter = await this.#start(syscalls.functions());
+      const interpreter = await this.#start(syscalls.functions(), services);
       if (this.#loader.compiled !== null) compiled(this.#loader.compiled);
-      raw = this.#serve(interpreter, raw);
+      raw = this.#serve(interpreter, { raw, syscalls });
       this.#print("MPY: soft reboot\r\n");
       syscalls.closeAll();
+      services = {
+        ...services,
+        reset_cause: this.#chip.softResetCause ?? services.reset_cause,
+      };
       // At a cold start it is all zeroes, and most of it is never touched.
       new Uint8Array(this.memory.buffer).fill(0);
     }
@@ -82,11 +114,17 @@ export class Firmware {
       fileSystem: this.#fileSystem,
       console: this.#console,
       memory: this.memory,
-      frozen: new Map([["/lib/machine.py", new TextEncoder().encode(machineSource)]]),
+      frozen: new Map([
+        ["/lib/machine.py", new TextEncoder().encode(machineSource)],
+        ["/lib/_soft_timer.py", new TextEncoder().encode(softTimerSource)],
+      ]),
     });
   }
 
-  async #start(syscalls: Record<string, HostFunction>): Promise<Interpreter> {
+  async #start(
+    syscalls: Record<string, HostFunction>,
+    services: BoardServices,
+  ): Promise<Interpreter> {
     const collector = new Collector(this.memory);
     const traps = new Traps({ console: this.#console, memory: this.memory, collector });
     const read = syscalls["fd_read"];
@@ -94,7 +132,11 @@ export class Firmware {
     const interpreter = await this.#loader.load({
       memory: this.memory,
       heapBytes: this.#heapBytes,
-      functions: { ...syscalls, fd_read: traps.around(read) },
+      functions: {
+        ...syscalls,
+        fd_read: traps.around(read),
+        mp_js_ticks_ms: this.#sinceResetMs,
+      },
       instantiated: (exports) => {
         traps.attach(exports);
         collector.attach(exports);
@@ -103,15 +145,19 @@ export class Firmware {
     const memory = new DataView(this.memory.buffer);
     memory.setInt32(HEAP_AREA.threshold, -1, true);
     for (const at of ADDRESS.binaryStreams) memory.setInt32(at, BINARY_FD, true);
-    interpreter.registerJsModule("_board", this.#services);
+    interpreter.registerJsModule("_board", services);
     interpreter.runPython(`exec(${JSON.stringify(startSource)}, {})`);
+    if (this.#chip.flat) interpreter.runPython(`exec(${JSON.stringify(flatSource)}, {})`);
     return interpreter;
   }
 
   /** Runs one life of the interpreter; answers whether the REPL was raw at its end. */
-  #serve(interpreter: Interpreter, raw: boolean): boolean {
-    const exited = this.#runFile(interpreter, "boot.py") === "exited" ||
-      (!raw && this.#runFile(interpreter, "main.py") === "exited");
+  #serve(
+    interpreter: Interpreter,
+    { raw, syscalls }: { readonly raw: boolean; readonly syscalls: Syscalls },
+  ): boolean {
+    const run = (name: string) => syscalls.hasFile(name) ? this.#runFile(interpreter, name) : "ran";
+    const exited = run("boot.py") === "exited" || (!raw && run("main.py") === "exited");
     if (exited) return raw;
     if (raw) new DataView(this.memory.buffer).setInt32(ADDRESS.replMode, RAW_REPL, true);
     this.#withoutLeadingNewline(() => interpreter.replInit());
@@ -123,9 +169,8 @@ export class Firmware {
     return new DataView(this.memory.buffer).getInt32(ADDRESS.replMode, true) === RAW_REPL;
   }
 
-  /** `pyexec_file_if_exists(name)`. */
+  /** `pyexec_file_if_exists(name)` (shared/runtime/pyexec.c), of one that does. */
   #runFile(interpreter: Interpreter, name: string): "ran" | "exited" {
-    if (this.#flash.find(`/${name}`)?.kind !== "file") return "ran";
     const memory = new DataView(this.memory.buffer);
     memory.setInt32(ADDRESS.interruptChar, CTRL_C, true);
     try {

@@ -6,7 +6,7 @@
 import { Console, PowerOff } from "./console.ts";
 import { ControlBlock } from "./control_block.ts";
 import { Faults } from "./faults.ts";
-import { Firmware } from "./firmware.ts";
+import { type Chip, Firmware } from "./firmware.ts";
 import { InterpreterLoader } from "./micropython_module.ts";
 import { Flash, type FlashChange } from "./flash.ts";
 import type { FileSystemKind } from "./open_file.ts";
@@ -21,7 +21,7 @@ export interface ProcessorStart {
   readonly fileSystem: FileSystemKind;
   readonly files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
   readonly heapBytes: number;
-  readonly uid: string;
+  readonly chip: Chip;
   readonly resetCause: number;
   /** What another board of this process has compiled. */
   readonly compiled: WebAssembly.Module | null;
@@ -39,6 +39,8 @@ export type ProcessorReport =
   /** The change has been reached at which power goes. */
   | { readonly kind: "power_lost" }
   | { readonly kind: "reset" }
+  /** For so long; null: until somebody wakes it. */
+  | { readonly kind: "deep_sleep"; readonly ms: number | null }
   | { readonly kind: "watchdog"; readonly timeoutMs: number }
   | { readonly kind: "off" }
   | { readonly kind: "broken"; readonly message: string };
@@ -86,19 +88,28 @@ async function run(start: ProcessorStart): Promise<void> {
     answeredBytes = hostBytes;
     self.postMessage({ kind: "answer", hostBytes });
   };
+  console.bytesPerSecond = () => faults.bytesPerSecond;
   const firmware = new Firmware({
     flash,
     fileSystem: start.fileSystem,
     loader,
     console,
     heapBytes: start.heapBytes,
+    chip: start.chip,
+    sinceResetMs: () => Date.now() - start.epochMs,
     services: {
-      uid: start.uid,
+      uid: start.chip.uid,
+      machine: start.chip.machine,
       reset_cause: start.resetCause,
       reset: () => {
         self.postMessage({ kind: "reset" });
         throw new PowerOff();
       },
+      deepsleep: (ms) => {
+        self.postMessage({ kind: "deep_sleep", ms });
+        throw new PowerOff();
+      },
+      lightsleep: (ms) => console.stayDeaf(ms ?? Infinity),
       start_watchdog: (timeoutMs) => {
         control.feedWatchdog();
         self.postMessage({ kind: "watchdog", timeoutMs });

@@ -67,6 +67,11 @@ export class Syscalls {
     for (const file of files) file.sync();
   }
 
+  /** Whether there is a file with this name in the present directory. */
+  hasFile(name: string): boolean {
+    return this.#flash.find(`${this.#directory}/${name}`)?.kind === "file";
+  }
+
   /** The functions by the names under which the module imports them. */
   functions(): Record<string, HostFunction> {
     const negative = (call: HostFunction): HostFunction => (...args) => {

@@ -12,6 +12,10 @@ import { ADDRESS, TRAP } from "./wasm_image.ts";
 const CTRL_C = 0x03;
 const CTRL_D = 0x04;
 const END_OF_SOURCE = -1;
+/** `MP_SCHED_PENDING` (py/mpstate.h): a callback waits. */
+const SCHEDULER_PENDING = 0;
+/** How long a callback waits while nothing else runs. */
+const TICK_MS = 1;
 
 export class Traps {
   readonly #console: Console;
@@ -114,16 +118,23 @@ export class Traps {
     for (;;) {
       const bell = this.#console.bell;
       this.#console.checkPower();
-      this.#handlePending();
+      const againMs = this.#handlePending();
       const leftMs = endMs - performance.now();
       if (leftMs <= 0) return 0;
-      this.#console.sleep(bell, leftMs);
+      this.#console.sleep(bell, Math.min(leftMs, againMs));
     }
   }
 
-  /** Raises the exception that an interrupt has left, if there is one. */
-  #handlePending(): void {
-    if (this.#memory.getInt32(ADDRESS.pendingException, true) === 0) return;
+  /**
+   * Raises the exception that an interrupt has left, if there is one, or calls the next callback of
+   * `micropython.schedule()` (py/scheduler.c). Answers when there may be more to do.
+   */
+  #handlePending(): number {
+    const isIdle = this.#memory.getInt32(ADDRESS.pendingException, true) === 0 &&
+      this.#memory.getInt16(ADDRESS.schedulerState, true) !== SCHEDULER_PENDING;
+    if (isIdle) return Infinity;
     this.#exports?.mp_handle_pending();
+    const more = this.#memory.getInt16(ADDRESS.schedulerState, true) === SCHEDULER_PENDING;
+    return more ? TICK_MS : Infinity;
   }
 }

@@ -46,6 +46,16 @@ export interface UartStart {
   readonly epochMs: number;
   readonly memory: SharedArrayBuffer;
   readonly wakeFd: number;
+  /** The port outlives the board's power, as one behind an adapter does. */
+  readonly staysOn: boolean;
+  /** The pty that a line before this one has left; null for a new one. */
+  readonly adopted: LeftPty | null;
+}
+
+/** A pty whose board is off; the master is open. */
+export interface LeftPty {
+  readonly masterFd: number;
+  readonly path: string;
 }
 
 /** What the line tells the harness. */
@@ -55,8 +65,8 @@ export type UartReport =
   /** The byte has been taken after which the thread is held, or has pulled the cable. */
   | { readonly kind: "held" }
   | { readonly kind: "unplugged" }
-  /** The thread has let go of everything. */
-  | { readonly kind: "ended" };
+  /** The thread has let go of everything, but of a pty that stays on. */
+  | { readonly kind: "ended"; readonly left: LeftPty | null };
 
 /** Discards what the board sent and nobody has read. */
 const TCIFLUSH = 0;
@@ -68,6 +78,8 @@ class Uart {
   readonly #memory: DataView<SharedArrayBuffer>;
   readonly #wakeFd: number;
   readonly #buffer = new Uint8Array(512);
+  readonly #staysOn: boolean;
+  #left: LeftPty | null;
 
   constructor(start: UartStart, report: (report: UartReport) => void) {
     this.#report = report;
@@ -75,6 +87,8 @@ class Uart {
     this.#control = new ControlBlock(start.epochMs, start.control);
     this.#memory = new DataView(start.memory);
     this.#wakeFd = start.wakeFd;
+    this.#staysOn = start.staysOn;
+    this.#left = start.adopted;
   }
 
   run(): void {
@@ -83,34 +97,45 @@ class Uart {
         this.#wait([]);
         continue;
       }
-      this.#connect();
+      this.#connect(this.#left ?? this.#open());
     }
-    this.#report({ kind: "ended" });
+    this.#report({ kind: "ended", left: this.#left });
   }
 
-  /** Serves one pty until the cable is pulled or the board stops. */
-  #connect(): void {
+  #open(): LeftPty {
     const { masterFd, path } = openPseudoTerminal();
     clean(path);
-    const inotifyFd = createInotify();
-    addInotifyWatch(inotifyFd, path, IN_OPEN);
     this.#control.setMasterFd(masterFd);
     this.#control.willBeLinked();
     this.#report({ kind: "port", port: path });
+    return { masterFd, path };
+  }
+
+  /** Serves one pty until the cable is pulled or the board stops. */
+  #connect({ masterFd, path }: LeftPty): void {
+    this.#left = null;
+    const inotifyFd = createInotify();
+    addInotifyWatch(inotifyFd, path, IN_OPEN);
+    let isUsable = true;
     try {
-      while (!this.#control.stopped && this.#faults.cableIn) {
+      while (isUsable && !this.#control.stopped && this.#faults.cableIn) {
         if (!this.#control.hostAttached) this.#awaitHost(masterFd, inotifyFd);
-        else if (this.#serve(masterFd, path) === "worn out") break;
+        else isUsable = this.#serve(masterFd, path) === "usable";
       }
     } finally {
       this.#control.hostAttached = false;
       this.#control.setMasterFd(-1);
-      // The kernel gives the pty's number to the next who asks: by then no link may name it.
-      this.#report({ kind: "port", port: null });
-      this.#control.awaitUnlinked();
       closeFdNow(inotifyFd);
-      closeFdNow(masterFd);
+      if (this.#staysOn && isUsable && this.#faults.cableIn) this.#left = { masterFd, path };
+      else this.#close(masterFd);
     }
+  }
+
+  #close(masterFd: number): void {
+    // The kernel gives the pty's number to the next who asks: by then no link may name it.
+    this.#report({ kind: "port", port: null });
+    this.#control.awaitUnlinked();
+    closeFdNow(masterFd);
   }
 
   #awaitHost(masterFd: number, inotifyFd: number): void {

@@ -9,11 +9,13 @@
  * - Whatever the program on the board does, {@linkcode WasmBoard.stop} ends its threads.
  */
 
-import { BoardRun, type BoardSettings, RESET_CAUSE } from "./board_run.ts";
+import { closeFdNow } from "../../serial/libc.ts";
+import { BoardRun, type BoardSettings, type LeftPort, RESET_CAUSE } from "./board_run.ts";
 import { type CorruptLine, Faults } from "./faults.ts";
 import { type FileTree, readTree } from "./file_tree.ts";
 import { Flash } from "./flash.ts";
 import type { FileSystemKind } from "./open_file.ts";
+import { removeLink } from "./port_link.ts";
 
 /** What {@linkcode startWasmBoard} takes. */
 export interface WasmBoardOptions {
@@ -33,8 +35,37 @@ export interface WasmBoardOptions {
    * @default "write_through"
    */
   readonly fileSystem?: FileSystemKind;
-  /** `machine.unique_id()` in hexadecimal. @default derived from the link's path */
-  readonly uid?: string;
+  /**
+   * `machine.unique_id()` in hexadecimal; null: the port has no such function, as unix and some
+   * others. @default derived from the link's path
+   */
+  readonly uid?: string | null;
+  /** `os.uname().machine`. @default what the build says */
+  readonly machine?: string;
+  /**
+   * `usb`: the chip's own USB, which goes away with the chip. `uart`: a UART behind an adapter that
+   * the host powers (CP210x, CH340, FTDI): the port stays, with the same descriptor, on
+   * `machine.reset()`, a watchdog's bite, deep sleep and a power cut.
+   * @default "usb"
+   */
+  readonly port?: "usb" | "uart";
+  /** Printed at each start of the chip, before boot.py, as ESP chips do. @default "" */
+  readonly bootMessage?: string;
+  /**
+   * `machine.reset_cause()` is SOFT_RESET after a soft reset (`machine_deinit` in
+   * ports/esp32/modmachine.c and ports/stm32/modmachine.c); false: it stays as it was (rp2).
+   * @default false
+   */
+  readonly softResetCause?: boolean;
+  /**
+   * `machine.reset()` and deep sleep read as WDT_RESET afterwards (ports/rp2/modmachine.c).
+   * @default false
+   */
+  readonly resetReadsAsWatchdog?: boolean;
+  /** `os` is that of a micro:bit: neither directories nor stat, rename, statvfs. @default false */
+  readonly flat?: boolean;
+  /** What the line carries to the host in a second. @default as much as it takes */
+  readonly bytesPerSecond?: number;
   /** Where the port's stable name is made. @default a name in a new temporary directory */
   readonly link?: string;
   /**
@@ -43,7 +74,7 @@ export interface WasmBoardOptions {
    */
   readonly publish?: (pty: string) => Promise<string>;
   /**
-   * How long the port stays away after `machine.reset()`.
+   * How long the port stays away after `machine.reset()`; with `uart`, how long the chip is silent.
    * @default {100}
    */
   readonly usbDelayMs?: number;
@@ -71,10 +102,19 @@ export async function startWasmBoard(options: WasmBoardOptions = {}): Promise<Wa
     heapBytes: options.heapBytes ?? DEFAULT_HEAP_BYTES,
     flashBytes: options.flashBytes ?? DEFAULT_FLASH_BYTES,
     fileSystem: options.fileSystem ?? "write_through",
-    uid: options.uid ?? await uidOf(link),
+    chip: {
+      uid: options.uid === undefined ? await uidOf(link) : options.uid,
+      machine: options.machine ?? null,
+      bootMessage: options.bootMessage ?? "",
+      softResetCause: options.softResetCause === true ? RESET_CAUSE.softReset : null,
+      flat: options.flat ?? false,
+    },
+    portStaysOn: options.port === "uart",
+    resetReadsAsWatchdog: options.resetReadsAsWatchdog ?? false,
     usbDelayMs: options.usbDelayMs ?? DEFAULT_USB_DELAY_MS,
     publish: options.publish ?? ((pty) => Promise.resolve(pty)),
   });
+  board.limitOutput(options.bytesPerSecond ?? null);
   options.signal?.addEventListener("abort", () => void board.stop(), { once: true });
   await board.powerOn();
   return board;
@@ -89,7 +129,7 @@ async function uidOf(link: string): Promise<string> {
 export class WasmBoard implements AsyncDisposable {
   /** The port's stable name. */
   readonly port: string;
-  /** `machine.unique_id()` in hexadecimal. */
+  /** `machine.unique_id()` in hexadecimal; empty where the board has none. */
   readonly uid: string;
   readonly #settings: BoardSettings;
   readonly #flash: Flash;
@@ -99,13 +139,16 @@ export class WasmBoard implements AsyncDisposable {
   #onUnplugged: () => void = () => {};
   #onHeld: () => void = () => {};
   #run: BoardRun | null = null;
+  /** A port that stays on while there is no run. */
+  #left: LeftPort | null = null;
+  #sleep: DeepSleep | null = null;
   #turn: Promise<void> = Promise.resolve();
   #stopped = false;
 
   constructor(settings: BoardSettings) {
     this.#settings = settings;
     this.port = settings.link;
-    this.uid = settings.uid;
+    this.uid = settings.chip.uid ?? "";
     this.#flash = new Flash(settings.flashBytes);
     try {
       this.#flash.restore(settings.tree);
@@ -134,19 +177,43 @@ export class WasmBoard implements AsyncDisposable {
     if (wasOn) await this.powerOn();
   }
 
-  /** Waits until a reset that has begun, as the port's going away tells, is over. */
-  portBack(): Promise<void> {
-    return this.#next(async () => {});
+  /** Waits until a reset or a sleep that has begun, as the port's going away tells, is over. */
+  async portBack(): Promise<void> {
+    await this.#next(async () => {});
+    if (this.#sleep === null) return;
+    await this.#sleep.over;
+    await this.portBack();
   }
 
-  /** Switches the board on, if it is off, and waits for its port. */
+  /** Whether the chip sleeps deeply. */
+  get sleeps(): boolean {
+    return this.#sleep !== null;
+  }
+
+  /** Switches the board on, if it is off or asleep, and waits for its port. */
   powerOn(): Promise<void> {
-    return this.#next(() => this.#on(RESET_CAUSE.powerOn));
+    return this.#next(async () => {
+      if (this.#sleep !== null) await this.#off();
+      await this.#on(RESET_CAUSE.powerOn);
+    });
   }
 
   /** Takes the power away at once; the flash stays as it is at this moment. */
   cutPower(): Promise<void> {
     return this.#next(() => this.#off());
+  }
+
+  /** Presses the reset button, which wakes a sleeping chip too. */
+  pressReset(): Promise<void> {
+    return this.#next(async () => {
+      if (this.#run === null && this.#sleep === null) return;
+      await this.#restart(RESET_CAUSE.hardReset);
+    });
+  }
+
+  /** What the line carries to the host in a second from now on; null for as much as it takes. */
+  limitOutput(bytesPerSecond: number | null): void {
+    this.#faults.bytesPerSecond = bytesPerSecond;
   }
 
   /** Changes of the flash since the board was made: see `FlashChange`. */
@@ -227,12 +294,21 @@ export class WasmBoard implements AsyncDisposable {
 
   /** Pulls the cable: the port goes away, the program runs on. */
   unplug(): Promise<void> {
-    return this.#next(async () => await this.#run?.setCable(false));
+    return this.#next(async () => {
+      if (this.#left !== null) {
+        this.#faults.cableIn = false;
+        await this.#closeLeft();
+      }
+      await this.#run?.setCable(false);
+    });
   }
 
-  /** Puts the cable back, and waits for the port. */
+  /** Puts the cable back, and waits for the port; where the board is off, that comes with its power. */
   plug(): Promise<void> {
-    return this.#next(async () => await this.#run?.setCable(true));
+    return this.#next(async () => {
+      if (this.#run === null) this.#faults.cableIn = true;
+      await this.#run?.setCable(true);
+    });
   }
 
   /** Switches the board off for good. */
@@ -241,6 +317,7 @@ export class WasmBoard implements AsyncDisposable {
       if (this.#stopped) return;
       this.#stopped = true;
       await this.#off();
+      await this.#closeLeft();
       if (this.#settings.temporaryDirectory !== null) {
         await Deno.remove(this.#settings.temporaryDirectory, { recursive: true });
       }
@@ -279,8 +356,10 @@ export class WasmBoard implements AsyncDisposable {
       flash: this.#flash,
       faults: this.#faults,
       resetCause,
+      port: this.#left,
       observer: {
         reset: (cause) => void this.#next(() => this.#reset(run, cause)),
+        deepSleep: (ms) => void this.#next(() => this.#fallAsleep(run, ms)),
         powerLost: () => this.#onPowerLost(),
         unplugged: () => this.#onUnplugged(),
         held: () => this.#onHeld(),
@@ -288,20 +367,71 @@ export class WasmBoard implements AsyncDisposable {
       },
     });
     this.#run = run;
+    this.#left = null;
     await run.ready();
   }
 
   async #off(): Promise<void> {
+    this.#sleep?.[Symbol.dispose]();
+    this.#sleep = null;
     const run = this.#run;
     if (run === null) return;
-    await run.end();
+    this.#left = await run.end();
     this.#run = null;
   }
 
   async #reset(run: BoardRun, cause: number): Promise<void> {
-    if (this.#run !== run) return;
+    if (this.#run === run) await this.#restart(cause);
+  }
+
+  async #restart(cause: number): Promise<void> {
     await this.#off();
     await new Promise((resolve) => setTimeout(resolve, this.#settings.usbDelayMs));
     await this.#on(cause);
+  }
+
+  /** Off, but for the clock that wakes it; others may have their turn meanwhile. */
+  async #fallAsleep(run: BoardRun, ms: number | null): Promise<void> {
+    if (this.#run !== run) return;
+    await this.#off();
+    const { resetReadsAsWatchdog } = this.#settings;
+    const cause = resetReadsAsWatchdog ? RESET_CAUSE.watchdog : RESET_CAUSE.deepSleep;
+    const sleep = new DeepSleep(ms, () =>
+      this.#next(async () => {
+        if (this.#sleep !== sleep) return;
+        this.#sleep = null;
+        await this.#on(cause);
+      }));
+    this.#sleep = sleep;
+  }
+
+  async #closeLeft(): Promise<void> {
+    const left = this.#left;
+    if (left === null) return;
+    this.#left = null;
+    await removeLink(this.#settings.link, left.target);
+    closeFdNow(left.masterFd);
+  }
+}
+
+/** The time until a chip wakes by itself, unless something else ends its sleep. */
+class DeepSleep implements Disposable {
+  readonly #over = Promise.withResolvers<void>();
+  readonly #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** @param ms null: it does not wake by itself */
+  constructor(ms: number | null, wake: () => Promise<void>) {
+    if (ms === null) return;
+    this.#timer = setTimeout(() => wake().then(this.#over.resolve, this.#over.reject), ms);
+  }
+
+  /** Settles when it has woken, or something else has ended the sleep. */
+  get over(): Promise<void> {
+    return this.#over.promise;
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#over.resolve();
   }
 }

@@ -5,8 +5,9 @@
 import { sideBySide } from "../../agent/fleet/side_by_side.ts";
 import type { CorruptLine, FileSystemKind } from "../boards/mod.ts";
 import { Judge } from "./judge.ts";
-import { Rig, serveRelease } from "./rig.ts";
-import { deadline, outcomeOf, recover } from "./simulate.ts";
+import { recover } from "./recover.ts";
+import { Rig, surround, type Surroundings } from "./rig.ts";
+import { deadline } from "./simulate.ts";
 
 /** What one damaged installation shows. */
 export interface CorruptRun {
@@ -30,30 +31,32 @@ export interface CorruptOptions {
 
 /** Installs once for each seed. */
 export async function runCorrupted(options: CorruptOptions): Promise<CorruptRun[]> {
-  await using server = serveRelease();
+  await using surroundings = surround({ reports: false });
   return await sideBySide(options.seeds, options.jobs, async (seed) => {
-    const run = await installOverCorruptLine(server.url, seed, options);
+    const run = await installOverCorruptLine(surroundings, seed, options);
     options.onRun?.(run);
     return run;
   });
 }
 
 async function installOverCorruptLine(
-  url: string,
+  surroundings: Surroundings,
   seed: number,
   { kind, everyBytes, fileSystems }: CorruptOptions,
 ): Promise<CorruptRun> {
   using bound = deadline();
-  await using rig = await Rig.start(url, fileSystems[seed % fileSystems.length] ?? "write_through");
+  const { signal } = bound;
+  const fileSystem = fileSystems[seed % fileSystems.length] ?? "write_through";
+  await using rig = await Rig.start(surroundings, { kind: "healthy", fileSystem, signal });
   rig.board.corruptLine({ everyBytes, kind, seed });
-  const { succeeded, text } = await outcomeOf(rig, bound.signal);
+  const { outcome, text } = await rig.inProcess.run("update", { signal });
   const corrupted = rig.board.corruptedBytes;
   rig.board.corruptLine(null);
   const tree = await rig.board.tree();
-  const judge = new Judge("healthy");
-  const notNew = judge.after(tree);
-  const wrong = succeeded || judge.before(tree).length > 0 ? notNew : [];
-  const late = await recover(rig, "healthy", bound.signal);
+  const judge = new Judge(rig.scenario);
+  const isThere = outcome === "updated" || outcome === "current";
+  const wrong = isThere || judge.isOld(tree).length > 0 ? judge.isNew(tree) : [];
+  const late = await recover(rig, { signal, trees: [], reports: surroundings.reports });
   return {
     seed,
     corrupted,

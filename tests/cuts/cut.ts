@@ -3,17 +3,33 @@
  * `littlefs:power:37` is power cut after the 37th change of the flash, `fat:cable:1200` the cable
  * pulled after the 1,200th byte from the host, `fat:kill:c37` and `fat:kill:b1200` the agent killed
  * at those moments, `fat:power:37+kill:b800` a second cut while the agent recovers from the first.
- * `raising/fat:power:37` is a cut of the release whose program fails, which is rolled back.
+ * `raising/fat:power:37` is a cut of another kind of attempt than a plain installation: see
+ * `kinds.ts`. `raising/fat` is that attempt without a cut.
  *
  * INVARIANTS
  * - Operations are counted from when an attempt begins, so a name means the same in every run.
  */
 import { FILE_SYSTEM_KINDS, type FileSystemKind } from "../boards/mod.ts";
 
-/** Releases by what becomes of them: one is installed, the other is rolled back. */
-export type ReleaseKind = "healthy" | "raising";
+/** What is attempted, on which board, and what has to become of it; `kinds.ts` says more of each. */
+export const KINDS = [
+  "healthy",
+  "raising",
+  "rollback",
+  "rollback_archive",
+  "in_place",
+  "in_place_raising",
+  "flat",
+  "flat_raising",
+  "repair",
+  "resetting",
+  "resetting_uart",
+  "upgrade",
+  "upgrade_raising",
+  "downgrade",
+] as const;
 
-export const RELEASE_KINDS: readonly ReleaseKind[] = ["healthy", "raising"];
+export type Kind = typeof KINDS[number];
 
 /** Cuts by what they cut. */
 export type CutKind = "power" | "cable" | "kill";
@@ -28,11 +44,11 @@ export interface Cut {
   readonly at: number;
 }
 
-/** What is simulated: an installation on a fresh board, cut once, and perhaps again. */
+/** What is simulated: an attempt on a fresh board, cut once, and perhaps again, or not at all. */
 export interface Case {
-  readonly release: ReleaseKind;
+  readonly kind: Kind;
   readonly fileSystem: FileSystemKind;
-  readonly first: Cut;
+  readonly first: Cut | null;
   readonly second: Cut | null;
 }
 
@@ -40,24 +56,28 @@ export function nameOfCut({ kind, after, at }: Cut): string {
   return `${kind}:${kind === "kill" ? after.slice(0, 1) : ""}${at}`;
 }
 
-export function nameOf({ release, fileSystem, first, second }: Case): string {
-  const prefix = release === "healthy" ? "" : `${release}/`;
-  return `${prefix}${fileSystem}:${nameOfCut(first)}${
-    second === null ? "" : `+${nameOfCut(second)}`
-  }`;
+export function nameOf({ kind, fileSystem, first, second }: Case): string {
+  if (first === null) return `${kind}/${fileSystem}`;
+  const prefix = kind === "healthy" ? "" : `${kind}/`;
+  const more = second === null ? "" : `+${nameOfCut(second)}`;
+  return `${prefix}${fileSystem}:${nameOfCut(first)}${more}`;
 }
 
 /** Reads a name; null where it is none. */
 export function parseCase(name: string): Case | null {
-  const form = /^((?<release>\w+)\/)?(?<fileSystem>\w+):(?<first>[^+]+)(\+(?<second>.+))?$/;
+  const form = /^((?<kind>\w+)\/)?(?<fileSystem>\w+)(:(?<first>[^+]+)(\+(?<second>.+))?)?$/;
   const match = form.exec(name)?.groups;
-  const release = RELEASE_KINDS.find((kind) => kind === (match?.["release"] ?? "healthy"));
-  const fileSystem = FILE_SYSTEM_KINDS.find((kind) => kind === match?.["fileSystem"]);
-  const first = parseCut(match?.["first"] ?? "");
-  const second = match?.["second"] === undefined ? null : parseCut(match["second"]);
-  if (release === undefined || fileSystem === undefined || first === null) return null;
-  if (second === null && match?.["second"] !== undefined) return null;
-  return { release, fileSystem, first, second };
+  const kind = KINDS.find((one) => one === (match?.["kind"] ?? "healthy"));
+  const fileSystem = FILE_SYSTEM_KINDS.find((one) => one === match?.["fileSystem"]);
+  if (kind === undefined || fileSystem === undefined) return null;
+  const texts = [match?.["first"], match?.["second"]];
+  const [first = null, second = null] = texts.map((text) =>
+    text === undefined ? null : parseCut(text)
+  );
+  if (texts.some((text, index) => text !== undefined && [first, second][index] === null)) {
+    return null;
+  }
+  return { kind, fileSystem, first, second };
 }
 
 function parseCut(text: string): Cut | null {

@@ -1,13 +1,15 @@
 /**
- * The one installation that is cut again and again: 12 files in 3 directories, 2 of them excluded,
- * 3 deletes, one file replaced by a directory, and files of the board's own that no plan names.
- * Contents are such that every page and every chunk differs.
+ * The installations that are cut again and again. The usual one: 12 files in 3 directories, 2 of
+ * them excluded, 3 deletes, one file replaced by a directory, and files of the board's own that no
+ * plan names. The flat one has no directories. Contents are such that every page and every chunk
+ * differs.
  */
 import { createHash } from "node:crypto";
 import type { FileTree } from "../boards/mod.ts";
-import type { ReleaseKind } from "./cut.ts";
 import { archive } from "../agent/release/tar_writer.ts";
 
+/** The release before the old one, for boards that the gateway has installed that on itself. */
+export const FIRST_VERSION = "0.9.0";
 export const OLD_VERSION = "1.0.0";
 export const NEW_VERSION = "1.1.0";
 export const ARCHIVE_NAME = "firmware.tar.gz";
@@ -15,10 +17,33 @@ export const ARCHIVE_NAME = "firmware.tar.gz";
 /** The gateway's own additions, for `[defaults]`. */
 export const GATEWAY_EXCLUDES: readonly string[] = ["lib/calibration.py"];
 
+type Files = Readonly<Record<string, string>>;
+
+/** What the release's main.py does. */
+export type Program = "ends" | "runs" | "raises" | "resets";
+
+/** Files before and after, and what no update may touch. */
+export interface Installation {
+  /** What is on the board before. */
+  readonly old: FileTree;
+  /** The board with the release. */
+  readonly new: FileTree;
+  /** Paths that no update may touch. */
+  readonly untouched: ReadonlySet<string>;
+  /** What a web server has to serve, by name: the release, and the old one as a release. */
+  readonly published: Readonly<Record<"new" | "old", ReadonlyMap<string, Uint8Array<ArrayBuffer>>>>;
+}
+
 const MAIN = (version: string) => `print("release ${version}")\n`;
 
-/** What is on the board before. */
-const OLD_FILES: Readonly<Record<string, string>> = {
+const PROGRAMS: Readonly<Record<Program, string>> = {
+  ends: "",
+  runs: "import time\nwhile True:\n    time.sleep_ms(20)\n",
+  raises: "raise ValueError('not on this board')\n",
+  resets: "import machine\ntry:\n    raise ValueError()\nexcept Exception:\n    machine.reset()\n",
+};
+
+const OLD_FILES: Files = {
   "boot.py": "# nothing to prepare\n",
   "main.py": MAIN(OLD_VERSION),
   "version": `${OLD_VERSION}\n`,
@@ -32,15 +57,16 @@ const OLD_FILES: Readonly<Record<string, string>> = {
   "lib/unused.py": filler("unused", 200),
   "old/a.py": filler("old a", 400),
   "old/deep/b.py": filler("old b", 100),
+};
+
+/** Of the board itself. */
+const OWN_FILES: Files = {
   "data/log.txt": filler("log", 2000),
   "notes.txt": "nobody names this\n",
 };
 
-/** What a program has that does not work. */
-const FAULT = "raise ValueError('not on this board')\n";
-
 /** The release: 12 files, in three directories and beside them. */
-const RELEASE_FILES: Readonly<Record<string, string>> = {
+const NEW_FILES: Files = {
   "boot.py": "# nothing to prepare, in the new way\n",
   "drivers/__init__.py": "",
   "drivers/sensor.py": filler("sensor", 1200),
@@ -59,31 +85,75 @@ const RELEASE_FILES: Readonly<Record<string, string>> = {
 const KEPT = new Set(["secrets.py", "lib/calibration.py"]);
 const REMOVED = ["legacy.py", "old", "lib/unused.py", "drivers"];
 
-/** The board before. */
-export function oldTree(): FileTree {
-  return treeOf(OLD_FILES);
+/** The usual installation. */
+export function usualInstallation(program: Program): Installation {
+  return installationOf({ oldFiles: OLD_FILES, newFiles: NEW_FILES, own: OWN_FILES, program });
 }
 
-function releaseFiles(release: ReleaseKind): Readonly<Record<string, string>> {
-  if (release === "healthy") return RELEASE_FILES;
-  return { ...RELEASE_FILES, "main.py": `${MAIN(NEW_VERSION)}${FAULT}` };
+/** The part of it that needs no directories. */
+export function flatInstallation(program: Program): Installation {
+  const flat = (files: Files) =>
+    Object.fromEntries(Object.entries(files).filter(([path]) => !path.includes("/")));
+  const { drivers: _, ...oldFiles } = flat(OLD_FILES);
+  const newFiles = {
+    ...flat(NEW_FILES),
+    "net.py": filler("new net", 5300),
+    "uota.cfg": `{"excluded_files": ["secrets.py"], "delete": ["legacy.py"]}\n`,
+  };
+  return installationOf({
+    oldFiles: { ...oldFiles, "net.py": filler("old net", 1500) },
+    ...{ newFiles, own: flat(OWN_FILES), program },
+  });
 }
 
-/** The board with the release. */
-export function newTree(release: ReleaseKind = "healthy"): FileTree {
+/**
+ * A board whose commit was cut after some of its operations, and whose file system has damaged the
+ * journal since: it is of two releases, and only a whole one mends it.
+ */
+export function damagedInstallation(): Installation {
+  const usual = usualInstallation("ends");
+  const half: FileTree = new Map([
+    ...usual.old,
+    ...treeOf({ "lib/net.py": NEW_FILES["lib/net.py"] ?? "", "lib/util.py": "half of it\n" }),
+    ...treeOf({
+      ".uota/journal": "uota-gateway 1 is damaged\n",
+      ".uota/old/1": OLD_FILES["lib/net.py"] ?? "",
+      ".uota/new/2": NEW_FILES["main.py"] ?? "",
+    }),
+  ]);
+  return { ...usual, old: half };
+}
+
+function installationOf({ oldFiles, newFiles, own, program }: {
+  readonly oldFiles: Files;
+  readonly newFiles: Files;
+  readonly own: Files;
+  readonly program: Program;
+}): Installation {
   const isRemoved = (path: string) =>
     REMOVED.some((gone) => path === gone || path.startsWith(`${gone}/`));
-  const own = Object.entries(OLD_FILES).filter(([path]) => !isRemoved(path));
-  const put = Object.entries(releaseFiles(release)).filter(([path]) => !KEPT.has(path));
-  return treeOf(Object.fromEntries([...own, ...put]));
+  const released = { ...newFiles, "main.py": `${MAIN(NEW_VERSION)}${PROGRAMS[program]}` };
+  const old = treeOf({ ...oldFiles, ...own });
+  const stays = Object.entries({ ...oldFiles, ...own }).filter(([path]) => !isRemoved(path));
+  const put = Object.entries(released).filter(([path]) => !KEPT.has(path));
+  return {
+    old,
+    new: treeOf(Object.fromEntries([...stays, ...put])),
+    untouched: untouchedPaths(old, released),
+    published: { new: published(released), old: published(oldFiles) },
+  };
 }
 
-/** Paths that no update may touch. */
-export function untouchedPaths(): Set<string> {
-  const named = [...oldTree().keys()].filter((path) => !REMOVED.includes(path.slice(1)));
+/** As the board was before the old release; the gateway has not installed this. */
+export function firstTree({ old }: Installation): FileTree {
+  return new Map([...old, ...treeOf({ "version": `${FIRST_VERSION}\n` })]);
+}
+
+function untouchedPaths(old: FileTree, released: Files): Set<string> {
+  const named = [...old.keys()].filter((path) => !REMOVED.includes(path.slice(1)));
   return new Set(
     named.filter((path) =>
-      KEPT.has(path.slice(1)) || (!(path.slice(1) in RELEASE_FILES) && !isBelowRemoved(path))
+      KEPT.has(path.slice(1)) || (!(path.slice(1) in released) && !isBelowRemoved(path))
     ),
   );
 }
@@ -92,19 +162,15 @@ function isBelowRemoved(path: string): boolean {
   return REMOVED.some((gone) => `${path}/`.startsWith(`/${gone}/`));
 }
 
-/** What a web server has to serve, by name. */
-export function publishedFiles(
-  release: ReleaseKind,
-): ReadonlyMap<string, Uint8Array<ArrayBuffer>> {
-  const bytes = archive(
-    ...Object.entries(releaseFiles(release)).map(([name, content]) => ({ name, content })),
-  );
+function published(files: Files): ReadonlyMap<string, Uint8Array<ArrayBuffer>> {
+  const bytes = archive(...Object.entries(files).map(([name, content]) => ({ name, content })));
   const sha256 = createHash("sha256").update(bytes).digest("hex");
-  const notice = new TextEncoder().encode(`${NEW_VERSION};${ARCHIVE_NAME};0;${sha256}`);
+  const version = files["version"]?.trim();
+  const notice = new TextEncoder().encode(`${version};${ARCHIVE_NAME};0;${sha256}`);
   return new Map([["latest", notice], [ARCHIVE_NAME, bytes]]);
 }
 
-function treeOf(files: Readonly<Record<string, string>>): FileTree {
+function treeOf(files: Files): FileTree {
   const encoder = new TextEncoder();
   const tree: FileTree = new Map();
   for (const [path, text] of Object.entries(files)) {

@@ -1,14 +1,14 @@
 /**
- * An attempt that is cut: an update, and the visit after it that clears up, until the cut comes.
+ * An attempt that is cut, and the visit after it that clears up, until the cut comes.
  *
  * INVARIANTS
  * - A cut happens exactly at its operation: power and cable go within the board, and a board whose
  *   agent is to be killed stands still until the agent is dead.
  * - Afterwards the board has power and cable, and nobody holds its port.
  */
-import { UotaError } from "../../errors/mod.ts";
 import type { FileTree } from "../boards/mod.ts";
 import type { Cut } from "./cut.ts";
+import type { Action } from "./kinds.ts";
 import type { Rig } from "./rig.ts";
 
 /** What an interrupted attempt shows. */
@@ -21,14 +21,19 @@ export interface Interruption {
   readonly wrong: readonly string[];
 }
 
-/** An update, and the visit that clears up behind it. */
-const VISITS = 2;
 /** An agent that still waits for its board by then gets it back under its hands. */
 const PATIENCE_MS = 400;
+
+/** The attempt, and the visit that clears up behind it. */
+export const VISITS_UNTIL_CUT = 2;
 
 /** Lets the agent work on the board until the cut, and then until it gives up. */
 export function interrupt(rig: Rig, cut: Cut, signal: AbortSignal): Promise<Interruption> {
   return cut.kind === "kill" ? killAgent(rig, cut, signal) : cutBoard(rig, cut, signal);
+}
+
+function visits({ scenario }: Rig): readonly Action[] {
+  return [scenario.attempt, ...Array<Action>(VISITS_UNTIL_CUT - 1).fill("update")];
 }
 
 async function cutBoard(rig: Rig, cut: Cut, signal: AbortSignal): Promise<Interruption> {
@@ -39,8 +44,8 @@ async function cutBoard(rig: Rig, cut: Cut, signal: AbortSignal): Promise<Interr
     );
   const wrong: string[] = [];
   const trees: FileTree[] = [];
-  for (let visit = 1; visit <= VISITS; visit++) {
-    const visiting = visitWhateverComes(rig, signal).then((found) => wrong.push(...found));
+  for (const action of visits(rig)) {
+    const visiting = visitWhateverComes(rig, action, signal).then((found) => wrong.push(...found));
     // The agent may hear of the cut before this thread does.
     if (await Promise.race([happened, visiting]) !== "cut" && board.stopIsToCome) continue;
     await happened;
@@ -61,12 +66,17 @@ async function cutBoard(rig: Rig, cut: Cut, signal: AbortSignal): Promise<Interr
 }
 
 /** A visit may fail in every way that has a name. */
-async function visitWhateverComes(rig: Rig, signal: AbortSignal): Promise<string[]> {
+async function visitWhateverComes(
+  rig: Rig,
+  action: Action,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const { attemptBy } = rig.scenario;
+  const agent = attemptBy === "present" ? rig.inProcess : rig.agent(attemptBy);
   try {
-    const { reason } = await rig.update(signal);
+    const { reason } = await agent.run(action, { signal });
     return reason?.code === "internal" ? [`the agent failed: ${reason.message}`] : [];
   } catch (error) {
-    if (error instanceof UotaError && error.code !== "internal") return [];
     return [`the agent threw ${error instanceof Error ? error.stack : error}`];
   }
 }
@@ -84,8 +94,8 @@ async function killAgent(rig: Rig, cut: Cut, signal: AbortSignal): Promise<Inter
     ? board.atChange(cut.at, kill)
     : board.atByte(cut.at, kill);
   stopping.catch(killed.reject);
-  for (let visit = 1; visit <= VISITS; visit++) {
-    agent = rig.spawnUpdate(signal);
+  for (const action of visits(rig)) {
+    agent = rig.agent(rig.scenario.attemptBy).start(action, signal);
     const ended = agent.status.then(() => "ended" as const);
     // Of a kill, its end is heard of first.
     if (await Promise.race([killed.promise, ended]) === "ended") {

@@ -6,48 +6,99 @@
  * - Where `version` is the new one, everything else is too.
  * - What is excluded, and what no plan names, is as it was.
  * - A journal that has its name is whole: it got it by a rename.
+ *
+ * Where files are replaced one by one, the gateway keeps the old content, and only what no update may
+ * touch can be judged before the recovery.
  */
 import type { FileTree } from "../boards/mod.ts";
 import { isWhole } from "../../agent/board/journal.ts";
-import type { ReleaseKind } from "./cut.ts";
-import { newTree, oldTree, untouchedPaths } from "./installation.ts";
+import type { Scenario } from "./kinds.ts";
 
 const TRANSACTION = "/.uota/";
 const JOURNALS = ["journal", "committed", "rollback"].map((name) => `${TRANSACTION}${name}`);
 const VERSION = "/version";
 
 export class Judge {
-  readonly #old = oldTree();
+  readonly #old: FileTree;
   readonly #new: FileTree;
-  readonly #untouched = untouchedPaths();
+  readonly #untouched: ReadonlySet<string>;
+  readonly #replaces: Scenario["replaces"];
 
-  constructor(release: ReleaseKind) {
-    this.#new = newTree(release);
+  constructor({ installation, replaces }: Pick<Scenario, "installation" | "replaces">) {
+    this.#old = installation.old;
+    this.#new = installation.new;
+    this.#untouched = installation.untouched;
+    this.#replaces = replaces;
   }
 
-  /** What is wrong with a board that may be at any point of an update. */
+  /** What is wrong with a board that may be at any point of an attempt. */
   amid(tree: FileTree): string[] {
-    const wrong: string[] = [];
+    if (this.#replaces === "in_place") return this.#touched(tree);
+    const backwards = this.#replaces === "beside_backwards";
+    return this.#amidStaged(
+      tree,
+      backwards
+        ? { from: this.#new, to: this.#withEmptied(tree) }
+        : { from: this.#old, to: this.#new },
+    );
+  }
+
+  /** What is wrong with a board on which the release is to be. */
+  isNew(tree: FileTree): string[] {
+    return differences(tree, this.#new, "where the release is to be");
+  }
+
+  /** What is wrong with a board on which the old release is to be. */
+  isOld(tree: FileTree): string[] {
+    const wanted = this.#replaces === "beside_backwards" ? this.#withEmptied(tree) : this.#old;
+    return differences(tree, wanted, "where the old release is to be");
+  }
+
+  /** What an update has left that is none of the release's. */
+  leftOver(tree: FileTree): string[] {
+    const found = [...tree.keys()].filter((path) => path.startsWith(TRANSACTION));
+    return found.length === 0 ? [] : [`${found.join(", ")} left after another update`];
+  }
+
+  /**
+   * An archive of the old release does not say which directories the one that is left has made:
+   * empty ones may stay.
+   */
+  #withEmptied(tree: FileTree): FileTree {
+    const paths = [...tree.keys()];
+    const isEmptied = (path: string) =>
+      path.endsWith("/") && this.#new.has(path) &&
+      !paths.some((other) => other !== path && other.startsWith(path));
+    const emptied = paths.filter(isEmptied).map((path) => [path, new Uint8Array()] as const);
+    return new Map([...this.#old, ...emptied]);
+  }
+
+  #touched(tree: FileTree): string[] {
+    return [...this.#untouched]
+      .filter((path) => !same(tree.get(path), this.#old.get(path)))
+      .map((path) => `${path} is not the board's own any more`);
+  }
+
+  #amidStaged(
+    tree: FileTree,
+    { from, to }: { readonly from: FileTree; readonly to: FileTree },
+  ): string[] {
+    const wrong = this.#touched(tree);
     for (const path of JOURNALS) {
       const journal = tree.get(path);
-      if (journal === undefined || isWhole(journal)) continue;
+      if (journal === undefined || isWhole(journal) || same(journal, from.get(path))) continue;
       wrong.push(`${path} is not whole: ${excerpt(journal)}`);
     }
     const kept = [...tree].filter(([path]) => path.startsWith(TRANSACTION)).map(([, at]) => at);
-    const paths = new Set([...tree.keys(), ...this.#old.keys(), ...this.#new.keys()]);
-    for (const path of paths) {
-      if (path.startsWith(TRANSACTION)) continue;
+    for (const path of new Set([...tree.keys(), ...from.keys(), ...to.keys()])) {
+      if (path.startsWith(TRANSACTION) || this.#untouched.has(path)) continue;
       const found = tree.get(path);
-      const before = this.#old.get(path);
-      const after = this.#new.get(path);
+      const before = from.get(path);
+      const after = to.get(path);
       if (path.endsWith("/")) {
         if (found !== undefined && before === undefined && after === undefined) {
           wrong.push(`${path} is a directory that neither release has`);
         }
-        continue;
-      }
-      if (this.#untouched.has(path)) {
-        if (!same(found, before)) wrong.push(`${path} is not the board's own any more`);
         continue;
       }
       if (same(found, before) || same(found, after)) continue;
@@ -57,31 +108,27 @@ export class Judge {
         wrong.push(`${path} is gone, and its old content is not below ${TRANSACTION}`);
       }
     }
-    if (same(tree.get(VERSION), this.#new.get(VERSION))) {
-      wrong.push(...this.#unlike(tree, "while version is new"));
+    if (same(tree.get(VERSION), to.get(VERSION))) {
+      wrong.push(...differences(tree, to, "while version is the last file to change"));
     }
     return wrong;
   }
+}
 
-  /** What is wrong with a board that an update has succeeded on. */
-  after(tree: FileTree): string[] {
-    return this.#unlike(tree, "after an update that succeeded");
-  }
+/** The version in the board's file; null without one. */
+export function versionIn(tree: FileTree): string | null {
+  const content = tree.get(VERSION);
+  return content === undefined ? null : new TextDecoder().decode(content).trim();
+}
 
-  /** What is wrong with a board on which a failed update must have left, or brought back, the old. */
-  before(tree: FileTree): string[] {
-    return differences(tree, this.#old, "after an update that failed");
-  }
+/** Whether a transaction is open on the board: something is to be settled. */
+export function isOpen(tree: FileTree): boolean {
+  return JOURNALS.some((path) => tree.has(path));
+}
 
-  /** What an update has left that is none of the release's. */
-  leftOver(tree: FileTree): string[] {
-    const found = [...tree.keys()].filter((path) => path.startsWith(TRANSACTION));
-    return found.length === 0 ? [] : [`${found.join(", ")} left after another update`];
-  }
-
-  #unlike(tree: FileTree, when: string): string[] {
-    return differences(tree, this.#new, when);
-  }
+/** Whether the board is on its way back, or to another release than the one that is complete on it. */
+export function isGoingBack(tree: FileTree): boolean {
+  return tree.has(`${TRANSACTION}rollback`) || tree.has(`${TRANSACTION}journal`);
 }
 
 function differences(tree: FileTree, wanted: FileTree, when: string): string[] {

@@ -1,5 +1,6 @@
 /**
- * `deno task cuts`: cuts one installation at every operation and looks at what becomes of the board.
+ * `deno task cuts`: cuts attempts of every kind at every operation and looks at what becomes of the
+ * board, and at what the gateway says of it.
  * Progress goes to stderr; what is wrong, and the sums, to stdout. Its last line is
  * `N cuts, N violations`, where a cut that an attempt was over before counts as none; it exits with 1
  * where there is a violation, and where nothing was cut at all.
@@ -7,28 +8,29 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { type Corruption, FILE_SYSTEM_KINDS } from "../boards/mod.ts";
 import { type CorruptRun, runCorrupted } from "./corrupt_line.ts";
-import {
-  type Case,
-  CUT_KINDS,
-  type CutKind,
-  parseCase,
-  RELEASE_KINDS,
-  type ReleaseKind,
-} from "./cut.ts";
+import { type Case, CUT_KINDS, type CutKind, type Kind, KINDS, parseCase } from "./cut.ts";
+import { needsOther } from "./kinds.ts";
+import { takeOtherAgent } from "./other_agent.ts";
+import { surround } from "./rig.ts";
 import { type Progress, runCases, type Tally, walk } from "./walk.ts";
 
 interface Flags {
   readonly sample?: number;
   readonly doubles: number;
   readonly seed: number;
-  readonly releases: readonly ReleaseKind[];
-  readonly kinds: readonly (typeof FILE_SYSTEM_KINDS)[number][];
+  readonly kinds: readonly Kind[];
+  readonly fs: readonly (typeof FILE_SYSTEM_KINDS)[number][];
   readonly cuts: readonly (CutKind | "double")[];
   readonly jobs: number;
   readonly only?: readonly Case[];
   readonly corrupt?: Corruption;
   readonly runs: number;
+  readonly fromCommit: string;
+  readonly reports: boolean;
 }
+
+/** What gateways out there may have been upgraded from. */
+const EARLIER_COMMIT = "a4f3cd0";
 
 const DOUBLES = 900;
 /** Of a sample, this share are double cuts. */
@@ -40,12 +42,12 @@ const MOST_LINES = 8;
 const JOBS = 4;
 
 const flags = new Command("cuts")
-  .description("Cuts an installation at every operation, and counts boards left half-updated")
+  .description("Cuts attempts at every operation, and counts boards left half-updated")
   .option("--sample <n>", "so many cuts, drawn at random, in place of all", wholeNumber)
   .option("--doubles <n>", "how many double cuts, without --sample", wholeNumber, DOUBLES)
   .option("--seed <n>", "what is drawn", wholeNumber, 1)
-  .option("--kinds <list>", "file systems", oneOf(FILE_SYSTEM_KINDS), FILE_SYSTEM_KINDS)
-  .option("--releases <list>", "installed or rolled back", oneOf(RELEASE_KINDS), RELEASE_KINDS)
+  .option("--fs <list>", "file systems", oneOf(FILE_SYSTEM_KINDS), FILE_SYSTEM_KINDS)
+  .option("--kinds <list>", "kinds of attempts: see kinds.ts", oneOf(KINDS), [...KINDS])
   .option("--cuts <list>", "what is cut", oneOf([...CUT_KINDS, "double"]), [...CUT_KINDS, "double"])
   .option("--jobs <n>", "boards at once", wholeNumber, JOBS)
   .option("--only <names>", "just these cuts, as a violation names them", cases)
@@ -57,6 +59,8 @@ const flags = new Command("cuts")
     ]),
   )
   .option("--runs <n>", "how many installations over such a line", wholeNumber, 50)
+  .option("--from-commit <ref>", "what is upgraded from, and downgraded to", EARLIER_COMMIT)
+  .option("--no-reports", "judge boards alone, and not what the gateway says of them")
   .parse()
   .opts<Flags>();
 
@@ -74,8 +78,15 @@ console.log(`${tally.cuts} ${what}, ${tally.violations} violations`);
 Deno.exit(tally.violations === 0 && tally.cuts > 0 ? 0 : 1);
 
 async function run(): Promise<Tally> {
-  const { only, jobs, seed, kinds: fileSystems, sample } = flags;
-  if (only !== undefined) return await runCases(only, { jobs, onProgress });
+  const { only, jobs, seed, fs: fileSystems, sample, reports } = flags;
+  const wanted = only?.map(({ kind }) => kind) ?? flags.kinds;
+  await using other = wanted.some(needsOther) ? await takeOtherAgent(flags.fromCommit) : null;
+  await using surroundings = surround({ other, reports });
+  const isPossible = (kind: Kind) => other !== null || !needsOther(kind);
+  if (only !== undefined) {
+    const possible = only.filter(({ kind }) => isPossible(kind));
+    return await runCases(possible, { surroundings, jobs, onProgress });
+  }
   const cuts = CUT_KINDS.filter((kind) => flags.cuts.includes(kind));
   const withDoubles = flags.cuts.includes("double");
   const doubles = !withDoubles
@@ -84,8 +95,8 @@ async function run(): Promise<Tally> {
     ? flags.doubles
     : Math.round(sample * (cuts.length === 0 ? 1 : DOUBLE_SHARE));
   return await walk({
-    releases: flags.releases,
-    fileSystems,
+    ...{ surroundings, fileSystems },
+    kinds: flags.kinds.filter(isPossible),
     cuts: cuts.length === 0 ? CUT_KINDS : cuts,
     singles: cuts.length === 0 ? 0 : sample === undefined ? null : sample - doubles,
     doubles,
@@ -101,15 +112,15 @@ async function runOverCorruptLine(kind: Corruption): Promise<Tally> {
     everyBytes: CORRUPT_EVERY_BYTES,
     seeds: Array.from({ length: flags.runs }, (_, index) => flags.seed + index),
     jobs: flags.jobs,
-    fileSystems: flags.kinds,
+    fileSystems: flags.fs,
     onRun: ({ seed, corrupted, ended, wrong }: CorruptRun) => {
       console.error(`seed ${seed}: ${corrupted} bytes damaged, ${ended}`);
       if (wrong.length === 0) return;
       console.log(`\nVIOLATION of a line that can ${kind}, seed ${seed} (${ended})`);
       show(wrong);
-      const kinds = flags.kinds.join(",");
+      const fs = flags.fs.join(",");
       console.log(
-        `  Repeat it with: deno task cuts --corrupt ${kind} --seed ${seed} --runs 1 --kinds ${kinds}`,
+        `  Repeat it with: deno task cuts --corrupt ${kind} --seed ${seed} --runs 1 --fs ${fs}`,
       );
     },
   });
@@ -130,7 +141,8 @@ function onProgress({ name, verdict, done, total }: Progress): void {
   if (verdict.wrong.length > 0) {
     console.log(`\nVIOLATION ${name} (seed ${flags.seed})`);
     show(verdict.wrong);
-    console.log(`  Repeat it with: deno task cuts --only ${name}`);
+    const from = flags.fromCommit === EARLIER_COMMIT ? "" : ` --from-commit ${flags.fromCommit}`;
+    console.log(`  Repeat it with: deno task cuts --only ${name}${from}`);
   } else if (!verdict.reached && flags.only !== undefined) {
     console.log(`${name} was not reached`);
   }

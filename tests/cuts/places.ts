@@ -1,23 +1,29 @@
-/** Every place at which one installation can be cut. */
-import type { Case, Cut, CutKind } from "./cut.ts";
+/** Every place at which one attempt can be cut. */
+import type { FileSystemKind } from "../boards/mod.ts";
+import type { Case, Cut, CutKind, Kind } from "./cut.ts";
+import { scenarioOf } from "./kinds.ts";
 import type { Random } from "./random.ts";
 import type { Reference, Work } from "./simulate.ts";
 
-/**
- * All single cuts of these kinds. A release that is rolled back is cut from when it is in place:
- * until then it does not differ from one that is installed.
- */
+/** An attempt that can be cut. */
+export interface Attempt {
+  readonly kind: Kind;
+  readonly fileSystem: FileSystemKind;
+}
+
+/** All single cuts of these kinds. */
 export function singleCuts(
-  { fileSystem, release }: Pick<Case, "fileSystem" | "release">,
+  { kind, fileSystem }: Attempt,
   reference: Reference,
-  kinds: readonly CutKind[],
+  cutKinds: readonly CutKind[],
 ): Case[] {
+  const scenario = scenarioOf(kind);
   const changes = Array.from({ length: reference.changes }, (_, index) => index + 1);
   const bytes = messagePlaces(reference.messageEnds);
-  const cuts = kinds.flatMap((kind): Cut[] => {
-    const atChanges = changes.map((at): Cut => ({ kind, after: "change", at }));
-    const atBytes = bytes.map((at): Cut => ({ kind, after: "byte", at }));
-    switch (kind) {
+  const cuts = scenario.cuts.filter((cut) => cutKinds.includes(cut)).flatMap((cut): Cut[] => {
+    const atChanges = changes.map((at): Cut => ({ kind: cut, after: "change", at }));
+    const atBytes = bytes.map((at): Cut => ({ kind: cut, after: "byte", at }));
+    switch (cut) {
       case "power":
         return atChanges;
       case "cable":
@@ -28,9 +34,9 @@ export function singleCuts(
   });
   const { whenInstalled } = reference;
   const isNew = ({ after, at }: Cut) =>
-    release === "healthy" ||
+    !scenario.onlyOnceInstalled ||
     at > (after === "change" ? whenInstalled.changes : whenInstalled.bytes);
-  return cuts.filter(isNew).map((first) => ({ release, fileSystem, first, second: null }));
+  return cuts.filter(isNew).map((first) => ({ kind, fileSystem, first, second: null }));
 }
 
 /** The end of each message, and its middle. */
@@ -57,4 +63,29 @@ export function secondCut(work: Work, kinds: readonly CutKind[], random: Random)
   return byChange
     ? { kind, after: "change", at: 1 + random.below(work.changes) }
     : { kind, after: "byte", at: 1 + random.below(work.bytes) };
+}
+
+/**
+ * A draw that takes as many of each kind as of any other: `count` attempts, some more than once,
+ * those on one file system together.
+ */
+export function evenDraw(
+  { kinds, fileSystems, count }: {
+    readonly kinds: readonly Kind[];
+    readonly fileSystems: readonly FileSystemKind[];
+    readonly count: number;
+  },
+  random: Random,
+): ReadonlyMap<Attempt, number> {
+  const order = random.sample(kinds, kinds.length);
+  const drawn = new Map<Attempt, number>();
+  for (const [index, kind] of order.entries()) {
+    const share = Math.floor(count / order.length) + (index < count % order.length ? 1 : 0);
+    const some = random.sample(fileSystems, Math.min(share, fileSystems.length));
+    for (const [at, fileSystem] of some.entries()) {
+      const cuts = Math.floor(share / some.length) + (at < share % some.length ? 1 : 0);
+      drawn.set({ kind, fileSystem }, cuts);
+    }
+  }
+  return drawn;
 }

@@ -1,29 +1,37 @@
 /**
- * Everything that one simulated installation needs: the release's web server, a directory with the
- * configuration and the gateway's state, an emulated board, and the agent as a function or as a
- * process of its own.
+ * Everything that one simulated attempt needs: the releases' web server, a directory with the
+ * configurations and the gateway's state, an emulated board, and agents for it.
  */
-import { type GatewayConfig, loadConfig, resolveCredentials } from "../../config/mod.ts";
-import type { Outcome } from "../../agent/board/outcome.ts";
-import { type ProgressEvent, update } from "../../agent/update.ts";
 import { type FileSystemKind, startWasmBoard, type WasmBoard } from "../boards/mod.ts";
-import { RELEASE_KINDS, type ReleaseKind } from "./cut.ts";
-import { GATEWAY_EXCLUDES, oldTree, publishedFiles } from "./installation.ts";
+import { AgentInProcess, AgentProcess, type Offered } from "./agents.ts";
+import { type Kind, KINDS } from "./cut.ts";
+import { firstTree, GATEWAY_EXCLUDES } from "./installation.ts";
+import { type Scenario, scenarioOf, type Whose } from "./kinds.ts";
+import type { OtherAgent } from "./other_agent.ts";
 
-const MAIN = new URL("../../agent/main.ts", import.meta.url).pathname;
+const ROOT = new URL("../../", import.meta.url).pathname;
 
-/** Serves the release; one is enough for all rigs of a process. */
-export interface ReleaseServer extends AsyncDisposable {
-  /** Each release is below its name. */
+/** What the rigs of a process share. */
+export interface Surroundings extends AsyncDisposable {
+  /** Each kind's releases are below its name, `new` and `old`. */
   readonly url: string;
+  /** Null where upgrades and downgrades cannot be tried. */
+  readonly other: OtherAgent | null;
+  /** Whether what the gateway says is judged, beside what the board has. */
+  readonly reports: boolean;
 }
 
-export function serveRelease(): ReleaseServer {
-  const releases = RELEASE_KINDS.map((kind) => [kind, publishedFiles(kind)] as const);
+/** Serves the releases. */
+export function surround(
+  { other = null, reports = true }: Partial<Pick<Surroundings, "other" | "reports">> = {},
+): Surroundings {
   const files = new Map(
-    releases.flatMap(([kind, published]) =>
-      [...published].map(([name, content]) => [`/${kind}/${name}`, content])
-    ),
+    KINDS.flatMap((kind) => {
+      const { published } = scenarioOf(kind).installation;
+      return (["new", "old"] as const).flatMap((which) =>
+        [...published[which]].map(([name, content]) => [`/${kind}/${which}/${name}`, content])
+      );
+    }),
   );
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
     const content = files.get(new URL(request.url).pathname);
@@ -33,42 +41,97 @@ export function serveRelease(): ReleaseServer {
   });
   return {
     url: `http://127.0.0.1:${server.addr.port}/`,
+    ...{ other, reports },
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }
 
 /**
- * A fresh copy of the old board, and an agent for it. A program that fails is seen to fail as soon as
- * it does; how long it is watched only matters for one that goes on.
+ * A fresh board as a kind of attempt finds it, and agents for it. A program that fails is seen to
+ * fail as soon as it does; how long it is watched only matters for one that goes on.
  */
 export class Rig implements AsyncDisposable {
   readonly board: WasmBoard;
+  readonly scenario: Scenario;
   readonly #directory: string;
-  readonly #config: GatewayConfig;
+  readonly #other: OtherAgent | null;
+  readonly #inProcess: AgentInProcess;
 
-  private constructor(directory: string, board: WasmBoard, config: GatewayConfig) {
-    this.#directory = directory;
-    this.board = board;
-    this.#config = config;
+  private constructor(options: {
+    readonly directory: string;
+    readonly board: WasmBoard;
+    readonly scenario: Scenario;
+    readonly other: OtherAgent | null;
+    readonly inProcess: AgentInProcess;
+  }) {
+    this.#directory = options.directory;
+    this.board = options.board;
+    this.scenario = options.scenario;
+    this.#other = options.other;
+    this.#inProcess = options.inProcess;
   }
 
+  /** Starts a board and brings it to where the attempt that is cut begins. */
   static async start(
-    url: string,
-    fileSystem: FileSystemKind,
-    release: ReleaseKind = "healthy",
+    { url, other }: Pick<Surroundings, "url" | "other">,
+    { kind, fileSystem, signal }: {
+      readonly kind: Kind;
+      readonly fileSystem: FileSystemKind;
+      readonly signal: AbortSignal;
+    },
   ): Promise<Rig> {
+    const scenario = scenarioOf(kind);
+    const { installation, prepared } = scenario;
     const directory = await Deno.makeTempDir({ prefix: "uota-cut-" });
     try {
       const link = `${directory}/ttyBOARD`;
-      const configFile = configFileIn(directory);
-      await Deno.writeTextFile(configFile, gatewayToml({ url, release, directory, link }));
-      const config = await resolveCredentials(await loadConfig(configFile), Deno.env);
-      const board = await startWasmBoard({ files: oldTree(), link, fileSystem, usbDelayMs: 10 });
-      return new Rig(directory, board, config);
+      for (const offered of ["new", "old"] as const) {
+        await Deno.writeTextFile(
+          configFileIn(directory, offered),
+          gatewayToml(scenario, { url: `${url}${kind}/${offered}/`, directory, link }),
+        );
+      }
+      const inProcess = await AgentInProcess.load((offered) => configFileIn(directory, offered));
+      const board = await startWasmBoard({
+        files: prepared[0] === "old" ? firstTree(installation) : installation.old,
+        ...{ link, fileSystem, usbDelayMs: 10, ...scenario.board },
+      });
+      const rig = new Rig({ directory, board, scenario, other, inProcess });
+      try {
+        await rig.#prepare(signal);
+      } catch (error) {
+        await board.stop();
+        throw error;
+      }
+      return rig;
     } catch (error) {
       await Deno.remove(directory, { recursive: true });
       throw error;
     }
+  }
+
+  async #prepare(signal: AbortSignal): Promise<void> {
+    for (const offered of this.scenario.prepared) {
+      const outcome = await this.#inProcess.run("update", { signal, offered });
+      if (outcome.outcome !== "updated") {
+        throw new Error(`Preparing the board with the ${offered} release: ${outcome.text}`);
+      }
+    }
+    // A program that has ended needs nothing of its predecessor, which goes at the next visit.
+    if (this.scenario.replaces !== "beside_backwards") return;
+    await this.#inProcess.run("update", { signal, offered: "new" });
+  }
+
+  /** The gateway in this process. */
+  get inProcess(): AgentInProcess {
+    return this.#inProcess;
+  }
+
+  /** The gateway as a process, which can be killed. */
+  agent(whose: Whose): AgentProcess {
+    const root = whose === "present" ? ROOT : this.#other?.directory;
+    if (root === undefined) throw new Error("The code of another commit is not there");
+    return new AgentProcess(root, configFileIn(this.#directory, "new"));
   }
 
   /**
@@ -90,75 +153,32 @@ export class Rig implements AsyncDisposable {
     }
   }
 
-  /** One ordinary update within this process. */
-  async update(
-    signal: AbortSignal,
-    onProgress: (event: ProgressEvent) => void = () => {},
-  ): Promise<Outcome> {
-    const report = await update(this.#config, {
-      selectors: ["all"],
-      versionCheck: true,
-      force: false,
-      dryRun: false,
-      jobs: null,
-      archive: null,
-    }, { signal, onProgress });
-    const [outcome] = report.boards;
-    if (outcome === undefined || report.boards.length !== 1) {
-      throw new Error(`The update had ${report.boards.length} outcomes`);
-    }
-    return outcome;
-  }
-
-  /** One ordinary update as a process, which can be killed. */
-  spawnUpdate(signal: AbortSignal): Deno.ChildProcess {
-    return new Deno.Command(Deno.execPath(), {
-      args: [
-        "run",
-        "-A",
-        "--no-check",
-        MAIN,
-        "update",
-        "--board",
-        "all",
-        "--quiet",
-        "--config",
-        configFileIn(this.#directory),
-      ],
-      env: { NO_COLOR: "1" },
-      stdin: "null",
-      stdout: "null",
-      stderr: "null",
-      signal,
-    }).spawn();
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     await this.board.stop();
     await Deno.remove(this.#directory, { recursive: true });
   }
 }
 
-function configFileIn(directory: string): string {
-  return `${directory}/gateway.toml`;
+function configFileIn(directory: string, offered: Offered): string {
+  return `${directory}/${offered}.toml`;
 }
 
 function gatewayToml(
-  { url, release, directory, link }: {
+  { confirm }: Pick<Scenario, "confirm">,
+  { url, directory, link }: {
     readonly url: string;
-    readonly release: ReleaseKind;
     readonly directory: string;
     readonly link: string;
   },
 ): string {
   return `[source]
-url = ${JSON.stringify(`${url}${release}/`)}
+url = ${JSON.stringify(url)}
 [gateway]
 state_dir = ${JSON.stringify(`${directory}/state`)}
 control_socket = ""
 ports = [${JSON.stringify(link)}]
 [defaults]
-confirm = "${release === "healthy" ? "100ms" : "10s"}"
+confirm = ${JSON.stringify(confirm)}
 exclude = ${JSON.stringify(GATEWAY_EXCLUDES)}
 `;
 }

@@ -2,14 +2,12 @@
  * One case from a fresh board to the verdict, and the reference run that says where there is
  * something to cut.
  */
-import type { Outcome } from "../../agent/board/outcome.ts";
-import type { ProgressEvent } from "../../agent/update.ts";
-import { UotaError } from "../../errors/mod.ts";
-import type { FileSystemKind } from "../boards/mod.ts";
-import type { Case, ReleaseKind } from "./cut.ts";
-import { interrupt } from "./interrupt.ts";
+import type { FileSystemKind, FileTree } from "../boards/mod.ts";
+import type { Case, Kind } from "./cut.ts";
+import { interrupt, VISITS_UNTIL_CUT } from "./interrupt.ts";
 import { Judge } from "./judge.ts";
-import { Rig } from "./rig.ts";
+import { recover } from "./recover.ts";
+import { Rig, type Surroundings } from "./rig.ts";
 
 /** How many operations there were to cut. */
 export interface Work {
@@ -17,7 +15,7 @@ export interface Work {
   readonly bytes: number;
 }
 
-/** An installation without a cut. */
+/** An attempt without a cut. */
 export interface Reference extends Work {
   /** After how many bytes the agent has stopped sending and waits for the board. */
   readonly messageEnds: readonly number[];
@@ -38,126 +36,82 @@ export interface Verdict {
 const CASE_BOUND_MS = 180_000;
 
 /**
- * Installs without a cut, and visits the board once more.
+ * Makes the attempt without a cut, and the visits after it.
  *
  * @throws {Error} where that goes wrong already
  */
 export async function refer(
-  url: string,
-  fileSystem: FileSystemKind,
-  release: ReleaseKind,
+  surroundings: Surroundings,
+  { kind, fileSystem }: { readonly kind: Kind; readonly fileSystem: FileSystemKind },
 ): Promise<Reference> {
   using bound = deadline();
-  await using rig = await Rig.start(url, fileSystem, release);
-  let whenInstalled: Work | null = null;
-  const wrong = await recover(rig, release, bound.signal, ({ phase }) => {
-    if (phase !== "confirming") return;
-    whenInstalled ??= { changes: rig.board.changes, bytes: rig.board.hostBytes };
+  const { signal } = bound;
+  await using rig = await Rig.start(surroundings, { kind, fileSystem, signal });
+  const { board } = rig;
+  const begun = work(board);
+  let whenInstalled: Work = begun;
+  const visited: Work[] = [];
+  if (await attemptOfOther(rig, signal)) visited.push(work(board));
+  const wrong = await recover(rig, {
+    ...{ signal, trees: [], reports: surroundings.reports },
+    onVisited: () => void visited.push(work(board)),
+    onProgress: ({ phase }) => {
+      if (phase === "confirming" && whenInstalled === begun) whenInstalled = work(board);
+    },
   });
-  if (wrong.length > 0 || whenInstalled === null) {
-    throw new Error(`Without a cut, the update on ${fileSystem} fails: ${wrong.join("; ")}`);
-  }
-  const { changes, hostBytes: bytes } = rig.board;
-  const messageEnds = [...new Set(rig.board.messageEnds)].sort((a, b) => a - b);
-  return { changes, bytes, messageEnds, whenInstalled };
+  if (wrong.length > 0) throw new Error(wrong.join("; "));
+  const end = visited.slice(0, VISITS_UNTIL_CUT).at(-1) ?? begun;
+  return {
+    ...difference(end, begun),
+    messageEnds: [...new Set(board.messageEnds)].filter((at) => at > begun.bytes && at <= end.bytes)
+      .map((at) => at - begun.bytes).sort((a, b) => a - b),
+    whenInstalled: difference(whenInstalled, begun),
+  };
 }
 
 /** Cuts as the case says, recovers, and compares. */
 export async function simulate(
-  url: string,
-  { release, fileSystem, first, second }: Case,
+  surroundings: Surroundings,
+  { kind, fileSystem, first, second }: Case,
 ): Promise<Verdict> {
   using bound = deadline();
-  await using rig = await Rig.start(url, fileSystem, release);
-  const judge = new Judge(release);
+  const { signal } = bound;
+  await using rig = await Rig.start(surroundings, { kind, fileSystem, signal });
+  const judge = new Judge(rig.scenario);
   const wrong: string[] = [];
+  const trees: FileTree[] = [];
   let reached = true;
+  if (first === null) await attemptOfOther(rig, signal);
   for (const [index, cut] of [first, second].entries()) {
     if (cut === null) continue;
-    const interruption = await interrupt(rig, cut, bound.signal);
+    const interruption = await interrupt(rig, cut, signal);
     reached &&= interruption.reached;
+    trees.push(...interruption.trees);
     const found = interruption.trees.flatMap((tree) => judge.amid(tree));
     wrong.push(
       ...interruption.wrong,
       ...new Set(found.map((what) => `after cut ${index + 1}: ${what}`)),
     );
   }
-  const before = { changes: rig.board.changes, bytes: rig.board.hostBytes };
-  const late = await recover(rig, release, bound.signal);
-  const recovery = {
-    changes: rig.board.changes - before.changes,
-    bytes: rig.board.hostBytes - before.bytes,
-  };
-  return { reached, wrong: [...wrong, ...late], recovery };
+  const before = work(rig.board);
+  const late = await recover(rig, { signal, trees, reports: surroundings.reports });
+  return { reached, wrong: [...wrong, ...late], recovery: difference(work(rig.board), before) };
 }
 
-/**
- * One ordinary update, which must succeed, or go back where the release does not work; and one more,
- * which must leave nothing behind.
- */
-export async function recover(
-  rig: Rig,
-  release: ReleaseKind,
-  signal: AbortSignal,
-  onProgress?: (event: ProgressEvent) => void,
-): Promise<string[]> {
-  const judge = new Judge(release);
-  for (const which of ["the first update", "the second update"]) {
-    const { succeeded, wentBack, text } = await outcomeOf(rig, signal, onProgress);
-    if (release === "healthy" ? !succeeded : !wentBack) return [`${which} after it: ${text}`];
-    const tree = await rig.board.tree();
-    const wrong = release === "healthy" ? judge.after(tree) : judge.before(tree);
-    if (wrong.length > 0) return wrong.map((what) => `${which} after it: ${what}`);
-  }
-  return judge.leftOver(await rig.board.tree());
+/** Where it is not by the one who recovers, an attempt without a cut comes before that. */
+async function attemptOfOther(rig: Rig, signal: AbortSignal): Promise<boolean> {
+  const { attempt, attemptBy, recoveryBy } = rig.scenario;
+  if (attemptBy === recoveryBy) return false;
+  await rig.agent(attemptBy).run(attempt, { signal });
+  return true;
 }
 
-/** How an update ended. */
-interface Ended {
-  readonly succeeded: boolean;
-  /** The old release is there since the new one is known not to work. */
-  readonly wentBack: boolean;
-  /** For people. */
-  readonly text: string;
+function work(board: { readonly changes: number; readonly hostBytes: number }): Work {
+  return { changes: board.changes, bytes: board.hostBytes };
 }
 
-const FAILED = { succeeded: false, wentBack: false } as const;
-
-/** How one ordinary update ends. */
-export async function outcomeOf(
-  rig: Rig,
-  signal: AbortSignal,
-  onProgress?: (event: ProgressEvent) => void,
-): Promise<Ended> {
-  try {
-    const { outcome, reason } = await updateWhenThere(rig, signal, onProgress);
-    return {
-      succeeded: outcome === "updated" || outcome === "current",
-      wentBack: outcome === "rolled_back" || reason?.code === "known_bad",
-      text: reason ? `${outcome}, ${reason.code}: ${reason.message}` : outcome,
-    };
-  } catch (error) {
-    if (error instanceof UotaError) {
-      return { ...FAILED, text: `${error.code}: ${error.message}` };
-    }
-    return { ...FAILED, text: String(error instanceof Error ? error.stack : error) };
-  }
-}
-
-/** A board that was told to reset just before its agent was killed is away for a moment yet. */
-async function updateWhenThere(
-  rig: Rig,
-  signal: AbortSignal,
-  onProgress?: (event: ProgressEvent) => void,
-): Promise<Outcome> {
-  await rig.portThere(signal);
-  try {
-    return await rig.update(signal, onProgress);
-  } catch (error) {
-    if (!(error instanceof UotaError) || error.code !== "not_attached") throw error;
-    await rig.portThere(signal);
-    return await rig.update(signal, onProgress);
-  }
+function difference(end: Work, begin: Work): Work {
+  return { changes: end.changes - begin.changes, bytes: end.bytes - begin.bytes };
 }
 
 export interface Bound extends Disposable {

@@ -8,8 +8,10 @@ DEEPSLEEP_RESET = 4
 SOFT_RESET = 5
 
 
-def unique_id():
-    return bytes(int(_board.uid[i : i + 2], 16) for i in range(0, len(_board.uid), 2))
+if _board.uid is not None:
+
+    def unique_id():
+        return bytes(int(_board.uid[i : i + 2], 16) for i in range(0, len(_board.uid), 2))
 
 
 def reset():
@@ -32,9 +34,28 @@ def idle():
     pass
 
 
+# Without a time it never wakes by itself (esp32; rp2 needs a pin for it).
+def deepsleep(time_ms=None):
+    _board.deepsleep(time_ms)
+
+
+# The processor stands still: a Ctrl-C is heard when it goes on.
+def lightsleep(time_ms=None):
+    _board.lightsleep(time_ms)
+
+
 class WDT:
     def __init__(self, id=0, timeout=5000):
         _board.start_watchdog(timeout)
 
     def feed(self):
         _board.feed_watchdog()
+
+
+# Loaded by those who use it, since all of this lies in the heap, where a chip has it in its flash.
+def __getattr__(name):
+    if name != "Timer":
+        raise AttributeError(name)
+    from _soft_timer import Timer
+
+    return Timer

@@ -3,6 +3,7 @@ import os
 import sys
 from collections import namedtuple
 
+import _board
 import machine
 
 _FILE = 0x8000
@@ -19,7 +20,7 @@ def uname():
     names = namedtuple("uname", ("sysname", "nodename", "release", "version", "machine"))
     version = sys.version.split("; MicroPython ")[1]
     release = ".".join(str(part) for part in sys.implementation.version[:3])
-    return names(sys.platform, sys.platform, release, version, sys.implementation._machine)
+    return names(sys.platform, sys.platform, release, version, _board.machine or sys.implementation._machine)
 
 
 os.ilistdir = ilistdir

@@ -1,0 +1,17 @@
+# Runs after start.py where a board is to be as the BBC micro:bit: `os` has no directories and can
+# neither rename nor tell a file's kind or the free space (its port's modos.c).
+import os
+
+_stat = os.stat
+
+
+def _size(name):
+    return _stat(name)[6]
+
+
+os.size = _size
+for _name in (
+    "mkdir rename rmdir stat statvfs ilistdir getcwd chdir unlink sync mount umount dupterm path"
+).split():
+    if hasattr(os, _name):
+        delattr(os, _name)
