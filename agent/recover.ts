@@ -83,6 +83,8 @@ const REPORTED_BY_BOARD: ReadonlySet<string> = new Set([
   "no_space",
   "verification_failed",
 ]);
+/** A release that fails as its predecessor does is tried so often, since each time costs flash. */
+const MOST_WITHOUT_BLAME = 2;
 /** For the bound of a commit whose size nobody has told. */
 const UNKNOWN_OPERATIONS = 300;
 /** No way through the table is longer. */
@@ -443,7 +445,7 @@ class Recovery {
 
   #mayTryAgain(): boolean {
     const { archiveSha256 } = this.#release;
-    return this.#memory.store.countTry(this.#work.key, archiveSha256, "as_its_predecessor") <= 2;
+    return this.#memory.store.countTry(this.#work.key, archiveSha256) <= MOST_WITHOUT_BLAME;
   }
 
   /** The release has passed: a fresh one is left alone, and a visit that has more to do goes on. */

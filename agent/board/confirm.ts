@@ -58,6 +58,8 @@ class Confirmation {
   #restarts = 0;
   #losses = 0;
   #isChecked = false;
+  /** The port stays on a reset, as behind a UART's adapter. */
+  #portStays = false;
   /** The last that the program said of itself. */
   #lastWords: string | null = null;
 
@@ -71,13 +73,14 @@ class Confirmation {
     try {
       this.#boots.resetByUs();
       let state = await this.#visit.reset({ signal });
+      this.#portStays = state === "running";
       if (state === "at_prompt") this.#boots.returned(this.#visit.board.evidence);
       let untilMs = performance.now() + watchMs;
       while (true) {
         if (state === "at_prompt" && !await this.#isInPlace()) return { kind: "reverted" };
         const output = await this.#watch(state, untilMs - performance.now());
         if (restarts && ready === "" && output.hasRestarted) return passed(output, "running");
-        const next = await this.#weigh(output, state);
+        const next = await this.#weigh(output);
         if (typeof next === "object") return next;
         state = next;
         // By design, the line may come after the restart; else the time begins anew.
@@ -117,7 +120,7 @@ class Confirmation {
   }
 
   /** The verdict on one stretch of watching, or from where to watch anew. */
-  async #weigh(output: AppOutput, state: AfterReset): Promise<Watched | AfterReset> {
+  async #weigh(output: AppOutput): Promise<Watched | AfterReset> {
     const { signal, watchMs, ready, restarts } = this.#options;
     if (output.hungUp) {
       await this.#visit.comeBack({ signal });
@@ -131,7 +134,7 @@ class Confirmation {
     }
     const reason = judgeOutput(output, { watchMs, ready });
     if (reason?.code === "app_failed") return { kind: "rejected", reason };
-    if (state === "at_prompt") {
+    if (!this.#portStays) {
       return reason ? { kind: "rejected", reason } : passed(output, "running");
     }
     // The port stays whatever the board does, so only the board itself can say whether it restarted.

@@ -36,6 +36,12 @@ export function boardKey(board: { readonly uid: string | null; readonly port: st
   return (board.uid ?? `port:${board.port}`) as BoardKey;
 }
 
+/**
+ * Counts that a release was rolled back for what the release before it does, too. It outlives that
+ * the board is well again.
+ */
+const AS_ITS_PREDECESSOR = "as_its_predecessor";
+
 export interface BadRelease {
   readonly version: string;
   readonly reason: Reason;
@@ -228,9 +234,14 @@ export class Store implements Disposable {
    * Counts that a row of the recovery table is carried out for a release on a board, before it is:
    * so that what never comes to an end is not tried for ever, whoever is killed meanwhile.
    *
+   * @param situation without one: that it was rolled back for what its predecessor does, too
    * @returns how often, this time included; 1 where that cannot be noted
    */
-  countTry(key: BoardKey, archiveSha256: string, situation: string): number {
+  countTry(
+    key: BoardKey,
+    archiveSha256: string,
+    situation: string = AS_ITS_PREDECESSOR,
+  ): number {
     const row = this.#note(() =>
       this.#database.prepare(
         `INSERT INTO recovery_try (board_key, archive_sha256, situation, tries)
@@ -244,7 +255,9 @@ export class Store implements Disposable {
   /** The board is wholly on one release again: what was counted for it counts no longer. */
   clearTries(key: BoardKey): void {
     this.#note(() =>
-      this.#database.prepare("DELETE FROM recovery_try WHERE board_key = ?").run(key)
+      this.#database.prepare(
+        `DELETE FROM recovery_try WHERE board_key = ? AND situation <> '${AS_ITS_PREDECESSOR}'`,
+      ).run(key)
     );
   }
 
