@@ -8,15 +8,26 @@ def part(path, offset, data):
             f.seek(offset)
         if f.write(data) != len(data):
             raise OSError(28)
+def some_of(path):
+    # A few names of what is in a directory, since a list of all may not fit into memory. The iterator
+    # runs to its end: LittleFS has the directory open until then (extmod/vfs_lfsx.c).
+    names = []
+    for e in os.ilistdir(path):
+        if e[0] not in (".", "..") and len(names) < 8:
+            names.append(e[0])
+    return names
 def remove_tree(path):
     mode = stat(path)[0]
     if mode & 0x4000:
-        for e in list(os.ilistdir(path)):
-            if e[0] not in (".", ".."):
-                remove_tree(path + "/" + e[0])
+        names = some_of(path)
+        while names:
+            for name in names:
+                remove_tree(path + "/" + name)
+            names = some_of(path)
         os.rmdir(path)
     elif mode:
         os.remove(path)
+    feed()
 def move(path, target):
     if stat(path)[0] or not stat(target)[0]:
         os.rename(path, target)

@@ -1,5 +1,5 @@
-# Looking at files on a board with directories. Needs reply.py.
-import os
+# Looking at files on a board with directories. Needs load.py, reply.py and a guard.
+os = load("os")
 def stat(path):
     try:
         s = os.stat(path)
@@ -10,8 +10,6 @@ def stat(path):
             return 0, 0
         raise
 def digest(path):
-    from hashlib import sha256
-    from binascii import hexlify
     h = sha256()
     b = bytearray(512)
     m = memoryview(b)
@@ -34,18 +32,21 @@ def describe(directory, names, hashes):
             reply("f", size, digest(directory + name))
         else:
             reply("f", size)
-def walk(path):
+def walk(path, most):
+    # Ends when one more than `most` was told; answers how many are left.
     for e in os.ilistdir(path or "/"):
-        if e[0] in (".", ".."):
+        if e[0] in (".", "..") or most < 0:
             continue
         p = path + "/" + e[0]
         # A control character would end the frame, or the line of whoever writes the name down.
         shown = "".join([c if c >= " " else "\x7f" for c in p])
+        most -= 1
         if e[1] & 0x4000:
             reply("d", shown)
-            walk(p)
+            most = walk(p, most)
         else:
             reply("f", shown)
+    return most
 def space(root):
     s = os.statvfs(root)
     reply(s[1] or s[0], s[2], s[4])

@@ -10,15 +10,16 @@
 import { Collector } from "./collector.ts";
 import type { Console } from "./console.ts";
 import type { Flash } from "./flash.ts";
-import machineSource from "./firmware/machine.py" with { type: "text" };
 import startSource from "./firmware/start.py" with { type: "text" };
+import machineSource from "./firmware/umachine.py" with { type: "text" };
+import osSource from "./firmware/uos.py" with { type: "text" };
 import { FORCED_EXIT, type Interpreter, type InterpreterLoader } from "./micropython_module.ts";
 import type { FileSystemKind } from "./open_file.ts";
-import { type HostFunction, Syscalls } from "./syscalls.ts";
+import { type FrozenFiles, type HostFunction, Syscalls } from "./syscalls.ts";
 import { Traps } from "./traps.ts";
 import { ADDRESS, BINARY_FD, HEAP_AREA, pagesFor } from "./wasm_image.ts";
 
-/** The harness's services that `machine.py` imports as `_board`. */
+/** The harness's services that `umachine.py` imports as `_board`. */
 export interface BoardServices {
   readonly uid: string;
   readonly reset_cause: number;
@@ -29,6 +30,14 @@ export interface BoardServices {
 
 const CTRL_C = 0x03;
 const RAW_REPL = 1;
+/** What `start.py` makes the built-in modules of, and what `import machine` finds at last. */
+const BUILT_IN: FrozenFiles = new Map(
+  Object.entries({
+    built_in_umachine: machineSource,
+    built_in_uos: osSource,
+    machine: "from umachine import *\n",
+  }).map(([name, source]) => [`/.builtin/${name}.py`, new TextEncoder().encode(source)]),
+);
 
 export class Firmware {
   readonly #loader: InterpreterLoader;
@@ -82,7 +91,7 @@ export class Firmware {
       fileSystem: this.#fileSystem,
       console: this.#console,
       memory: this.memory,
-      frozen: new Map([["/lib/machine.py", new TextEncoder().encode(machineSource)]]),
+      frozen: BUILT_IN,
     });
   }
 
