@@ -20,7 +20,7 @@ import {
   type TreeEntry,
 } from "./path_state.ts";
 import { type Script, scripts } from "./script.ts";
-import type { AskOptions, ScriptRunner } from "./script_runner.ts";
+import type { AskOptions, Call, ScriptRunner } from "./script_runner.ts";
 import { chunkFor, packWrites, SMALLEST_CHUNK_BYTES, type WriteEntry } from "./write_plan.ts";
 
 /** The size of the file system with main.py, as its `statvfs` tells. */
@@ -116,7 +116,7 @@ export class BoardFiles {
   async walk(directory: string, options: AskOptions): Promise<TreeEntry[]> {
     await this.#scripts.ensure(this.#inspectScript(), options);
     const where = this.locate(directory).replace(/\/$/, "");
-    const replies = await this.#scripts.call("walk", [where, LARGEST_TREE_ENTRIES], {
+    const replies = await this.#scripts.call("walk", [bytesOf(where), LARGEST_TREE_ENTRIES], {
       ...options,
       maxOutputBytes: TREE_OUTPUT_BYTES,
     });
@@ -171,7 +171,7 @@ export class BoardFiles {
     options: AskOptions & { readonly offset: number; readonly length: number },
   ): Promise<Uint8Array> {
     const { offset, length } = options;
-    const where = [this.locate(path), READ_PIECE_BYTES, offset, length];
+    const where = [bytesOf(this.locate(path)), READ_PIECE_BYTES, offset, length];
     const replies = await this.#scripts.call("read", where, {
       ...options,
       maxOutputBytes: LITTLE_NOISE_BYTES + READ_OUTPUT_FACTOR * length,
@@ -204,7 +204,8 @@ export class BoardFiles {
       try {
         const how = { chunkBytes: this.#chunkBytes, flat };
         for (const pack of packWrites(located.slice(from), how)) {
-          await this.#scripts.callAll(pack.calls, { ...options, attempts: CHUNK_ATTEMPTS });
+          const calls = pack.calls.map(withBytes);
+          await this.#scripts.callAll(calls, { ...options, attempts: CHUNK_ATTEMPTS });
           taken += pack.contentBytes;
           if (taken > told) options.onProgress?.(taken - told);
           told = Math.max(told, taken);
@@ -224,7 +225,7 @@ export class BoardFiles {
   /** Removes a file or a whole directory; what is gone already is fine. */
   async removeTree(path: string, options: AskOptions): Promise<void> {
     await this.ensure(options);
-    await this.#scripts.call("remove_tree", [this.locate(path)], options);
+    await this.#scripts.call("remove", [bytesOf(this.locate(path))], options);
   }
 
   /**
@@ -239,8 +240,10 @@ export class BoardFiles {
   /** Makes directories that do not exist yet, in order. */
   async makeDirectories(paths: readonly string[], options: AskOptions): Promise<void> {
     await this.ensure(options);
-    const located = paths.map((path) => this.locate(path));
-    await this.#scripts.call("make_directories", located, options);
+    for (const { directory, names } of groupByDirectory(paths, this.#chunkBytes)) {
+      const values = [bytesOf(this.locate(directory)), bytesOf(names.join("/"))];
+      await this.#scripts.call("make_directories", values, options);
+    }
   }
 
   /** Makes sure that the functions are on the board with which it changes files. */
@@ -262,8 +265,8 @@ export class BoardFiles {
     await this.#scripts.ensure(this.#inspectScript(), options);
     const all: string[] = [];
     for (const { directory, names } of groupByDirectory(paths, this.#chunkBytes)) {
-      const where = this.locate(directory);
-      const replies = await this.#scripts.call("describe", [where, names, hashes], options);
+      const values = [bytesOf(this.locate(directory)), bytesOf(names.join("/")), hashes];
+      const replies = await this.#scripts.call("describe", values, options);
       if (replies.length !== names.length) throw this.#garbled("a list of files");
       all.push(...replies);
     }
@@ -288,4 +291,16 @@ export class BoardFiles {
 /** Lower-case hex SHA-256. */
 export function sha256Hex(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** Paths go to the board as bytes: see `on_board/inspect.py`. */
+function bytesOf(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(text);
+}
+
+function withBytes({ name, values }: Call): Call {
+  return {
+    name,
+    values: values.map((value) => typeof value === "string" ? bytesOf(value) : value),
+  };
 }

@@ -21,18 +21,23 @@ def digest(path):
             h.update(m[:n])
             feed()
     return hexlify(h.digest()).decode()
+# Paths arrive as bytes: a short text in source is interned, and stays in memory until the next reset
+# (py/parse.c, MICROPY_ALLOC_PARSE_INTERN_STRING_LEN).
 def describe(directory, names, hashes):
-    for name in names:
-        mode, size = stat(directory + name)
+    for name in names.split(b"/"):
+        path = str(directory + name, "utf8")
+        mode, size = stat(path)
         if not mode:
             reply("-")
         elif mode & 0x4000:
             reply("d")
         elif hashes:
-            reply("f", size, digest(directory + name))
+            reply("f", size, digest(path))
         else:
             reply("f", size)
 def walk(path, most):
+    list_below(str(path, "utf8"), most)
+def list_below(path, most):
     # Ends when one more than `most` was told; answers how many are left.
     for e in os.ilistdir(path or "/"):
         if e[0] in (".", "..") or most < 0:
@@ -43,7 +48,7 @@ def walk(path, most):
         most -= 1
         if e[1] & 0x4000:
             reply("d", shown)
-            most = walk(p, most)
+            most = list_below(p, most)
         else:
             reply("f", shown)
     return most

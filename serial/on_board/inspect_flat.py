@@ -3,7 +3,8 @@
 os = load("os")
 def describe(directory, names, hashes):
     there = os.listdir()
-    for name in names:
+    for name in names.split(b"/"):
+        name = str(name, "utf8")
         if name in there:
             reply("f", os.size(name))
         else:
