@@ -46,6 +46,7 @@ const EXIT_OF_ERROR: Readonly<Record<ErrorCode, ExitCode>> = {
   app_restarts: EXIT.failed,
   interrupted: EXIT.failed,
   no_previous: EXIT.failed,
+  not_micropython: EXIT.failed,
   protocol: EXIT.failed,
   board_error: EXIT.failed,
   board_memory: EXIT.failed,

@@ -12,6 +12,7 @@ export const ERROR_CODES = [
   "port_denied",
   "port_lost",
   "no_response",
+  "not_micropython",
   "protocol",
   "board_error",
   "board_memory",

@@ -154,7 +154,7 @@ export class Board implements AsyncDisposable {
   async hardReset(options: AskOptions): Promise<boolean> {
     this.#restarted = true;
     try {
-      await this.#repl.launch(this.#scripts.py`import machine\nmachine.reset()`, options);
+      await this.#scripts.launch("reset", options);
       return await this.#repl.awaitHangUp(HANG_UP_MS, options.signal);
     } catch (error) {
       if (error instanceof UotaError && error.code === "port_lost") return true;

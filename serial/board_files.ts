@@ -8,6 +8,7 @@
 import { createHash } from "node:crypto";
 import { UotaError } from "../errors/mod.ts";
 import type { Capabilities } from "./capabilities.ts";
+import { concatenate } from "./concatenate.ts";
 import { parseBytesRepr, type Transfer } from "./literal.ts";
 import {
   groupByDirectory,
@@ -19,7 +20,7 @@ import {
   type TreeEntry,
 } from "./path_state.ts";
 import { type Script, scripts } from "./script.ts";
-import type { AskOptions, ScriptRunner } from "./script_runner.ts";
+import type { AskOptions, Call, ScriptRunner } from "./script_runner.ts";
 import { chunkFor, packWrites, SMALLEST_CHUNK_BYTES, type WriteEntry } from "./write_plan.ts";
 
 /** The size of the file system with main.py, as its `statvfs` tells. */
@@ -43,6 +44,17 @@ const CHUNK_ATTEMPTS = 2;
 const TOO_LARGE: ReadonlySet<string> = new Set(["board_memory", "protocol", "timed_out"]);
 /** Short replies: some USB controllers stall on long ones (micropython#19651). */
 const READ_PIECE_BYTES = 48;
+/** In one script. A flat board cannot begin to read in the middle, and has no file as large. */
+const READ_BYTES = 64 * 1024;
+/** Four characters for a byte that does not print, and the frame of a piece. */
+const READ_OUTPUT_FACTOR = 5;
+/** More than any file of a board, so that no reading is endless. */
+const LARGEST_FILE_BYTES = 64 * 1024 * 1024;
+/** What a program may print in between. */
+const LITTLE_NOISE_BYTES = 64 * 1024;
+const LARGEST_TREE_ENTRIES = 20_000;
+/** A path of the longest names, a hundred deep, would be more; no board has 20,000 of those. */
+const TREE_OUTPUT_BYTES = 8 * 1024 * 1024;
 
 /** What the files of a board go by. */
 export interface BoardFilesOptions {
@@ -104,7 +116,17 @@ export class BoardFiles {
   async walk(directory: string, options: AskOptions): Promise<TreeEntry[]> {
     await this.#scripts.ensure(this.#inspectScript(), options);
     const where = this.locate(directory).replace(/\/$/, "");
-    const replies = await this.#scripts.call("walk", [where], options);
+    const replies = await this.#scripts.call("walk", [bytesOf(where), LARGEST_TREE_ENTRIES], {
+      ...options,
+      maxOutputBytes: TREE_OUTPUT_BYTES,
+    });
+    if (replies.length > LARGEST_TREE_ENTRIES) {
+      throw new UotaError(
+        "board_error",
+        `The board on ${this.#port} has over ${LARGEST_TREE_ENTRIES} files and directories below ` +
+          `${where || "/"}, which is more than an update can deal with; remove some by hand`,
+      );
+    }
     return replies.map((reply) => parseTreeReply(reply, this.locate("").length));
   }
 
@@ -128,16 +150,39 @@ export class BoardFiles {
     options: AskOptions & { readonly limitBytes?: number },
   ): Promise<Uint8Array<ArrayBuffer>> {
     await this.#scripts.ensure(scripts.read, options);
-    const replies = await this.#scripts.call("read", [
-      this.locate(path),
-      READ_PIECE_BYTES,
-      options.limitBytes ?? -1,
-    ], options);
-    try {
-      return concatenate(replies.map(parseBytesRepr));
-    } catch {
-      throw this.#garbled(`the content of ${path}`);
+    const { limitBytes = LARGEST_FILE_BYTES } = options;
+    const parts: Uint8Array[] = [];
+    let offset = 0;
+    while (offset < limitBytes) {
+      const length = Math.min(limitBytes - offset, READ_BYTES);
+      const part = await this.#readPart(path, { ...options, offset, length });
+      parts.push(part);
+      offset += part.byteLength;
+      if (part.byteLength < length) return concatenate(parts);
     }
+    if (options.limitBytes === undefined) {
+      throw this.#garbled(`the content of ${path}, without end,`);
+    }
+    return concatenate(parts);
+  }
+
+  async #readPart(
+    path: string,
+    options: AskOptions & { readonly offset: number; readonly length: number },
+  ): Promise<Uint8Array> {
+    const { offset, length } = options;
+    const where = [bytesOf(this.locate(path)), READ_PIECE_BYTES, offset, length];
+    const replies = await this.#scripts.call("read", where, {
+      ...options,
+      maxOutputBytes: LITTLE_NOISE_BYTES + READ_OUTPUT_FACTOR * length,
+    });
+    try {
+      const part = concatenate(replies.map(parseBytesRepr));
+      if (part.byteLength <= length) return part;
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+    }
+    throw this.#garbled(`the content of ${path}`);
   }
 
   /**
@@ -159,7 +204,8 @@ export class BoardFiles {
       try {
         const how = { chunkBytes: this.#chunkBytes, flat };
         for (const pack of packWrites(located.slice(from), how)) {
-          await this.#scripts.callAll(pack.calls, { ...options, attempts: CHUNK_ATTEMPTS });
+          const calls = pack.calls.map(withBytes);
+          await this.#scripts.callAll(calls, { ...options, attempts: CHUNK_ATTEMPTS });
           taken += pack.contentBytes;
           if (taken > told) options.onProgress?.(taken - told);
           told = Math.max(told, taken);
@@ -179,7 +225,7 @@ export class BoardFiles {
   /** Removes a file or a whole directory; what is gone already is fine. */
   async removeTree(path: string, options: AskOptions): Promise<void> {
     await this.ensure(options);
-    await this.#scripts.call("remove_tree", [this.locate(path)], options);
+    await this.#scripts.call("remove", [bytesOf(this.locate(path))], options);
   }
 
   /**
@@ -194,8 +240,10 @@ export class BoardFiles {
   /** Makes directories that do not exist yet, in order. */
   async makeDirectories(paths: readonly string[], options: AskOptions): Promise<void> {
     await this.ensure(options);
-    const located = paths.map((path) => this.locate(path));
-    await this.#scripts.call("make_directories", located, options);
+    for (const { directory, names } of groupByDirectory(paths, this.#chunkBytes)) {
+      const values = [bytesOf(this.locate(directory)), bytesOf(names.join("/"))];
+      await this.#scripts.call("make_directories", values, options);
+    }
   }
 
   /** Makes sure that the functions are on the board with which it changes files. */
@@ -217,8 +265,8 @@ export class BoardFiles {
     await this.#scripts.ensure(this.#inspectScript(), options);
     const all: string[] = [];
     for (const { directory, names } of groupByDirectory(paths, this.#chunkBytes)) {
-      const where = this.locate(directory);
-      const replies = await this.#scripts.call("describe", [where, names, hashes], options);
+      const values = [bytesOf(this.locate(directory)), bytesOf(names.join("/")), hashes];
+      const replies = await this.#scripts.call("describe", values, options);
       if (replies.length !== names.length) throw this.#garbled("a list of files");
       all.push(...replies);
     }
@@ -245,12 +293,14 @@ export function sha256Hex(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-function concatenate(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.byteLength, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.byteLength;
-  }
-  return whole;
+/** Paths go to the board as bytes: see `on_board/inspect.py`. */
+function bytesOf(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(text);
+}
+
+function withBytes({ name, values }: Call): Call {
+  return {
+    name,
+    values: values.map((value) => typeof value === "string" ? bytesOf(value) : value),
+  };
 }

@@ -33,28 +33,50 @@ export interface Capabilities {
   readonly freeHeapBytes: number;
 }
 
+/** More than any chip says of itself, `machine` apart. */
+const LONGEST_NAME = 100;
+const LONGEST_MACHINE = 200;
+const LONGEST_UID_BYTES = 64;
+/** All facts together, and then some. */
+const LONGEST_REPLIES = 4096;
+const CONTROL_CHARACTERS = /\p{Cc}/gu;
+
 const flag = z.enum(["0", "1"]).transform((value) => value === "1");
+const name = z.string().min(1).transform((text) => printable(text, LONGEST_NAME));
 const facts = z.object({
-  implementation: z.string().min(1),
-  version: z.string().min(1),
-  platform: z.string().min(1),
-  machine: z.string().optional(),
-  uid: z.string().regex(/^([0-9a-f]{2})+$/).optional(),
+  implementation: name,
+  version: name,
+  platform: name,
+  machine: z.string().transform((text) => printable(text, LONGEST_MACHINE)).optional(),
+  uid: z.string().max(2 * LONGEST_UID_BYTES).regex(/^(?:[0-9a-f]{2})+$/).optional(),
   root: z.string().startsWith("/").optional(),
   hard_reset: flag,
   directories: flag,
   rename: flag,
   statvfs: flag,
   sha256: flag,
-  free_heap: z.string().regex(/^\d+$/).transform(Number),
+  free_heap: z.string().regex(/^\d{1,12}$/).transform(Number),
 });
+
+/** These facts go into messages and onto screens. */
+function printable(text: string, length: number): string {
+  return text.slice(0, length).replaceAll(CONTROL_CHARACTERS, "?");
+}
 
 /**
  * Reads the probe's replies.
  *
- * @throws {UotaError} `protocol` when facts are missing or not of their form
+ * @throws {UotaError} `protocol` when facts are missing or not of their form, `not_micropython`
  */
 export function parseCapabilities(replies: readonly string[], path: string): Capabilities {
+  const length = replies.reduce((sum, reply) => sum + reply.length, 0);
+  if (length > LONGEST_REPLIES) {
+    throw new UotaError(
+      "protocol",
+      `The board on ${path} said ${length} characters of what it is, where some hundred are due; ` +
+        "its boot.py may have replaced what MicroPython brings",
+    );
+  }
   const pairs = replies.map((reply) => {
     const cut = reply.indexOf("\t");
     return [reply.slice(0, cut), reply.slice(cut + 1)] as const;
@@ -68,6 +90,7 @@ export function parseCapabilities(replies: readonly string[], path: string): Cap
     );
   }
   const { hard_reset, free_heap, machine, uid, root, ...rest } = parsed.data;
+  if (rest.implementation === "circuitpython") throw notMicroPython("CircuitPython", path);
   return {
     ...rest,
     machine: machine ?? null,
@@ -76,4 +99,13 @@ export function parseCapabilities(replies: readonly string[], path: string): Cap
     hardReset: hard_reset,
     freeHeapBytes: free_heap,
   };
+}
+
+/** For firmware that speaks the same REPL, and has another idea of who may write its files. */
+export function notMicroPython(what: string, path: string): UotaError {
+  return new UotaError(
+    "not_micropython",
+    `The board on ${path} runs ${what}, not MicroPython; nothing was changed on it. Flash ` +
+      "MicroPython onto it, or name the port in ignore of [gateway] in the configuration",
+  );
 }

@@ -15,7 +15,7 @@ type Scalar = Exclude<Argument, readonly unknown[]>;
 /** One of the two ways of checking. */
 export interface Guard {
   readonly script: Script;
-  /** The source of a guarded call. */
+  /** The source of a guarded call: `_uota` is the guard (`clean_place.ts`). */
   call(name: string, values: readonly Argument[], transfer: Transfer): Script;
 }
 
@@ -40,7 +40,7 @@ function guardOf(
     script,
     call(name, values, transfer) {
       const parts = [check(name, values), name, ...values].map((value) => literal(value, transfer));
-      const head = new TextEncoder().encode("guard(");
+      const head = new TextEncoder().encode("_uota(");
       const source = new Uint8Array(
         head.byteLength + parts.reduce((total, part) => total + part.byteLength + 1, 0),
       );

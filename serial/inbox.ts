@@ -3,6 +3,7 @@
  * Used by `raw_repl.ts` only.
  */
 import { UotaError } from "../errors/mod.ts";
+import { concatenate } from "./concatenate.ts";
 import { withTimeout } from "./deadline.ts";
 import type { SerialPort } from "./tty.ts";
 
@@ -116,6 +117,38 @@ export class Inbox {
   }
 
   /**
+   * Everything up to `mark`, however much it is, of which only the beginning and the end are kept.
+   *
+   * @throws {UotaError} `timed_out`
+   */
+  async untilAbridged(
+    mark: number,
+    options: WaitOptions & { readonly keepBytes: number },
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const half = Math.ceil(options.keepBytes / 2);
+    const head = new Uint8Array(half);
+    let headBytes = 0;
+    let tail: Uint8Array<ArrayBuffer> = new Uint8Array();
+    let total = 0;
+    while (true) {
+      const there = this.#bytes.subarray(this.#start, this.#end);
+      const at = there.indexOf(mark);
+      const part = at < 0 ? there : there.subarray(0, at);
+      const toHead = Math.min(half - headBytes, part.byteLength);
+      head.set(part.subarray(0, toHead), headBytes);
+      headBytes += toHead;
+      total += part.byteLength;
+      tail = lastOf(tail, part.subarray(toHead), half);
+      this.#start += part.byteLength + (at < 0 ? 0 : 1);
+      if (at >= 0) break;
+      await this.#receive(options.idleMs, options.signal);
+    }
+    const leftOut = total - headBytes - tail.byteLength;
+    const note = leftOut > 0 ? `\r\n(${leftOut} bytes left out)\r\n` : "";
+    return concatenate([head.subarray(0, headBytes), new TextEncoder().encode(note), tail]);
+  }
+
+  /**
    * Waits for `mark` and takes everything up to it; `null` waits for nothing but the time.
    *
    * @returns whether it came in time
@@ -171,6 +204,19 @@ export class Inbox {
       ),
     );
   }
+}
+
+/** The last `length` bytes of the two together. */
+function lastOf(
+  before: Uint8Array<ArrayBuffer>,
+  more: Uint8Array,
+  length: number,
+): Uint8Array<ArrayBuffer> {
+  const fresh = more.subarray(Math.max(0, more.byteLength - length));
+  return concatenate([
+    before.subarray(Math.max(0, before.byteLength + fresh.byteLength - length)),
+    fresh,
+  ]);
 }
 
 function indexOf(bytes: Uint8Array, mark: Uint8Array, from: number): number {

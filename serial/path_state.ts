@@ -70,7 +70,7 @@ export function* groupByDirectory(
     }
     directory = parent;
     names.push(name);
-    // A str literal of its own, a pointer in a tuple, an interned string while it is compiled.
+    // A part of one literal, an object of its own, and a pointer to it.
     bytes += name.length + 16;
   }
   if (names.length > 0) yield { directory, names };

@@ -22,6 +22,8 @@ export interface ExecuteOptions {
   readonly idleMs?: number;
   /** How long the script may run altogether. @default 120000 */
   readonly totalMs?: number;
+  /** How much it may print. @default 262144 */
+  readonly maxOutputBytes?: number;
 }
 
 export interface EnterOptions {
@@ -46,6 +48,8 @@ const BANNER_BYTES = 400;
 const BANNER_MS = 1000;
 /** While it takes in a script, a board has nothing to do that could keep it longer. */
 const TRANSFER_IDLE_MS = 3000;
+const MAX_OUTPUT_BYTES = 256 * 1024;
+const LAUNCH_MS = 30_000;
 const WATCHED_CHARACTERS = 32 * 1024;
 /** What stays the last word for this long is the last word. */
 const SETTLED_MS = 150;
@@ -126,7 +130,8 @@ export class RawRepl {
    *   step (then {@linkcode RawRepl.reenter} is the way back), `port_lost`
    */
   async execute(source: Uint8Array<ArrayBuffer>, options: ExecuteOptions): Promise<Execution> {
-    const { signal, idleMs = 10_000, totalMs = 120_000 } = options;
+    const { signal, idleMs = 10_000, totalMs = 120_000, maxOutputBytes = MAX_OUTPUT_BYTES } =
+      options;
     const onTimeout = () =>
       new UotaError(
         "timed_out",
@@ -138,13 +143,23 @@ export class RawRepl {
         signal: bounded,
         idleMs: Math.min(idleMs, TRANSFER_IDLE_MS),
       });
-      return await this.#sender.reply(waiting);
+      return await this.#sender.reply(waiting, { maxOutputBytes });
     });
   }
 
   /** Sends a script without waiting for its end: for one that resets the board. */
   async launch(source: Uint8Array<ArrayBuffer>, options: ExecuteOptions): Promise<void> {
-    await this.#sender.send(source, { signal: options.signal, idleMs: options.idleMs ?? 10_000 });
+    const { signal, idleMs = 10_000, totalMs = LAUNCH_MS } = options;
+    const onTimeout = () =>
+      new UotaError(
+        "timed_out",
+        `The board on ${this.#port.path} did not take a script within ${totalMs / 1000} s`,
+      );
+    await withTimeout(
+      signal,
+      { ms: totalMs, onTimeout },
+      (bounded) => this.#sender.send(source, { signal: bounded, idleMs }),
+    );
   }
 
   /**

@@ -2,6 +2,8 @@
  * The MicroPython that runs on the board, kept as readable `.py` files and sent without what the
  * board does not need: comments, blank lines and three of every four spaces of indentation.
  */
+import base from "./on_board/base.py" with { type: "text" };
+import bootstrap from "./on_board/bootstrap.py" with { type: "text" };
 import common from "./on_board/common.py" with { type: "text" };
 import evidence from "./on_board/evidence.py" with { type: "text" };
 import files from "./on_board/files.py" with { type: "text" };
@@ -10,9 +12,12 @@ import guard from "./on_board/guard.py" with { type: "text" };
 import guardSum from "./on_board/guard_sum.py" with { type: "text" };
 import inspect from "./on_board/inspect.py" with { type: "text" };
 import inspectFlat from "./on_board/inspect_flat.py" with { type: "text" };
+import load from "./on_board/load.py" with { type: "text" };
 import probe from "./on_board/probe.py" with { type: "text" };
+import probeRoot from "./on_board/probe_root.py" with { type: "text" };
 import read from "./on_board/read.py" with { type: "text" };
 import reply from "./on_board/reply.py" with { type: "text" };
+import rescue from "./on_board/rescue.py" with { type: "text" };
 
 /** Source for the board; made by {@linkcode script}. */
 export type Script = Uint8Array<ArrayBuffer>;
@@ -50,6 +55,8 @@ export function piecesOf(whole: Script): Script[] {
 
 /** What this room sends. */
 export const scripts = {
+  base: script(base),
+  bootstrap: script(bootstrap),
   common: script(common),
   evidence: script(evidence),
   files: script(files),
@@ -58,7 +65,10 @@ export const scripts = {
   guardSum: script(guardSum),
   inspect: script(inspect),
   inspectFlat: script(inspectFlat),
+  load: script(load),
   probe: script(probe),
+  probeRoot: script(probeRoot),
   read: script(read),
   reply: script(reply),
+  rescue: script(rescue),
 } as const satisfies Readonly<Record<string, Script>>;

@@ -3,24 +3,34 @@
  * answers is told apart from what the board's program prints. Used by `board.ts` only.
  *
  * INVARIANTS
+ * - Everything runs in a place of its own (`clean_place.ts`).
  * - A script is sent once a visit: the raw REPL keeps its functions until the next soft reset.
  * - A function runs only when its name and arguments arrived whole (`guard.ts`), and a reply counts
  *   only when it did (`on_board/reply.py`). What was damaged is sent again, within bounds; so every
  *   function that is called here can be repeated.
  * - Where a watchdog runs on the board, every script feeds it first.
  */
-import { createHash } from "node:crypto";
 import { UotaError } from "../errors/mod.ts";
+import { checkedSource, ENTRANCE } from "./clean_place.ts";
+import { DamagedScript, Obstacles } from "./damaged_script.ts";
 import { type Evidence, parseEvidence } from "./evidence.ts";
 import { type Argument, type Guard, sha256Guard, sumGuard } from "./guard.ts";
 import { python } from "./literal.ts";
 import type { ExecuteOptions, RawRepl } from "./raw_repl.ts";
 import { piecesOf, type Script, scripts } from "./script.ts";
+import { framedReplies } from "./framed_replies.ts";
+import { judgeTraceback } from "./traceback.ts";
 
 /** What every request to a board takes. */
 export interface AskOptions {
   /** Ends the request; the board is interrupted when it is closed. */
   readonly signal: AbortSignal;
+}
+
+/** As {@linkcode AskOptions}, for a request whose answer may be long. */
+export interface CallOptions extends AskOptions {
+  /** How much may come for it, what a program prints in between included. @default 262144 */
+  readonly maxOutputBytes?: number;
 }
 
 /** A script may hash a large file on a slow flash before it says a word. */
@@ -29,6 +39,8 @@ const WORK_TOTAL_MS = 600_000;
 const ATTEMPTS = 6;
 /** What nobody waits for long, since the visit goes on without it. */
 const ASIDE = { idleMs: 3000, totalMs: 5000 };
+const PROBE_OUTPUT_BYTES = 32 * 1024;
+const MAX_OUTPUT_BYTES = 256 * 1024;
 
 /** Runs scripts on the board whose raw REPL it is given. */
 export class ScriptRunner {
@@ -37,8 +49,6 @@ export class ScriptRunner {
   readonly #loaded = new Set<Script>();
   #guard: Guard | null = null;
   #watchdogMs: number | null = null;
-  /** Whether `feed` is on the board and feeds something. */
-  #feeds = false;
   #outOfStep = false;
 
   /** `path` is the port's, for messages. */
@@ -47,19 +57,19 @@ export class ScriptRunner {
     this.#repl = repl;
   }
 
-  /** The template tag for source that goes to this board. */
-  get py(): ReturnType<typeof python> {
-    return python(this.#repl.transfer);
-  }
-
   /** Asks the board what it is; nothing is guarded yet, but the replies are. */
   async probe(options: AskOptions): Promise<string[]> {
     return await this.#reliably(options, async () => {
-      await this.#loadBase(options);
+      await this.#openPlace(options);
       const replies: string[] = [];
-      for (const piece of piecesOf(scripts.probe)) {
-        replies.push(...await this.#run(checkedSource(piece, false, this.py), options));
-      }
+      const ask = async (probe: Script) => {
+        for (const piece of piecesOf(probe)) {
+          const bounded = { ...options, maxOutputBytes: PROBE_OUTPUT_BYTES };
+          replies.push(...await this.#runChecked(piece, bounded));
+        }
+      };
+      await ask(scripts.probe);
+      if (replies.includes("directories\t1")) await ask(scripts.probeRoot);
       return replies;
     });
   }
@@ -71,12 +81,10 @@ export class ScriptRunner {
    * @throws {UotaError} `no_response`, `port_lost`
    */
   async evidence(options: AskOptions): Promise<Evidence | null> {
+    const aside = { ...options, ...ASIDE, maxOutputBytes: PROBE_OUTPUT_BYTES };
     try {
-      for (const piece of piecesOf(scripts.reply)) {
-        await this.#run(checkedSource(piece, false, this.py), { ...options, ...ASIDE });
-      }
-      const source = checkedSource(scripts.evidence, false, this.py);
-      const [reply = ""] = await this.#run(source, { ...options, ...ASIDE });
+      await this.#openPlace(aside);
+      const [reply = ""] = await this.#runChecked(scripts.evidence, aside);
       return parseEvidence(reply);
     } catch (error) {
       if (!(error instanceof UotaError) || options.signal.aborted) throw error;
@@ -86,17 +94,21 @@ export class ScriptRunner {
     }
   }
 
-  /** Guards every call from now on, by hash where the board can compute one. */
+  /** Guards every call from now on, by hash where the board can compute one; after the probe. */
   async useGuard(options: AskOptions & { readonly sha256: boolean }): Promise<void> {
     this.#guard = options.sha256 ? sha256Guard : sumGuard;
-    await this.#reliably(options, () => this.#loadBase(options));
+    let isOpen = true;
+    await this.#reliably(options, async () => {
+      if (!isOpen) await this.#openPlace(options);
+      isOpen = false;
+      await this.#loadGuard(options);
+    });
   }
 
   /** Feeds the watchdog that runs on the board, or is started by this, from now on. */
   async useWatchdog(timeoutMs: number, options: AskOptions): Promise<void> {
     await this.call("watch", [timeoutMs], options);
     this.#watchdogMs = timeoutMs;
-    this.#feeds = true;
   }
 
   /** Makes sure that a script's functions are on the board. */
@@ -106,9 +118,15 @@ export class ScriptRunner {
     this.#loaded.add(needed);
   }
 
-  /** The board has forgotten its functions: it was soft-reset. What was loaded is loaded anew. */
+  /**
+   * The board has forgotten its functions: it was soft-reset. Or a program ran in between and may
+   * have done something to them. What was loaded is loaded anew.
+   */
   async restore(options: AskOptions): Promise<void> {
-    await this.#persistently(() => this.#loadBase(options));
+    await this.#persistently(async () => {
+      await this.#openPlace(options);
+      await this.#loadGuard(options);
+    });
     for (const piece of [...this.#loaded].flatMap(piecesOf)) {
       await this.#persistently(() => this.#call("define", [piece], options));
     }
@@ -116,11 +134,14 @@ export class ScriptRunner {
 
   /** As {@linkcode ScriptRunner.#reliably} while the board stays in step. */
   async #persistently<Result>(work: () => Promise<Result>): Promise<Result> {
+    const obstacles = new Obstacles(this.#path);
     for (let attempt = 1;; attempt++) {
       try {
         return await work();
       } catch (error) {
-        if (!(error instanceof DamagedScript) || attempt === ATTEMPTS) throw error;
+        if (!(error instanceof DamagedScript)) throw error;
+        obstacles.note(error);
+        if (attempt === ATTEMPTS) throw error;
       }
     }
   }
@@ -131,7 +152,7 @@ export class ScriptRunner {
    * @throws {UotaError} `no_space`, `board_memory` or `board_error` from the board's traceback,
    *   `protocol` or `timed_out` when the line damages every attempt, `port_lost`
    */
-  async call(name: string, values: readonly Argument[], options: AskOptions): Promise<string[]> {
+  async call(name: string, values: readonly Argument[], options: CallOptions): Promise<string[]> {
     return await this.#reliably(options, () => this.#call(name, values, options));
   }
 
@@ -146,11 +167,17 @@ export class ScriptRunner {
     });
   }
 
+  /** Calls a function that resets the board, and so does not return. */
+  async launch(name: string, options: AskOptions): Promise<void> {
+    await this.#repl.launch(this.#source(name, []), options);
+  }
+
   async #reliably<Result>(
     options: AskOptions & { readonly attempts?: number },
     work: () => Promise<Result>,
   ): Promise<Result> {
     const { attempts = ATTEMPTS } = options;
+    const obstacles = new Obstacles(this.#path);
     for (let attempt = 1;; attempt++) {
       try {
         if (this.#outOfStep) await this.#getInStep(options);
@@ -158,7 +185,8 @@ export class ScriptRunner {
       } catch (error) {
         if (!(error instanceof UotaError) || !DAMAGE.has(error.code)) throw error;
         // After a script that was damaged but ran to its end, the board is at its prompt.
-        if (!(error instanceof DamagedScript)) this.#outOfStep = true;
+        this.#outOfStep = !(error instanceof DamagedScript) || error.saysForgotten;
+        if (error instanceof DamagedScript && !error.saysForgotten) obstacles.note(error);
         if (attempt === attempts || options.signal.aborted) throw error;
       }
     }
@@ -178,23 +206,39 @@ export class ScriptRunner {
     await this.restore(options);
   }
 
-  /**
-   * The functions that all others need. They come as one piece of data that is checked before it is
-   * run, so that no damaged function stays on the board.
-   */
-  async #loadBase(options: AskOptions): Promise<void> {
-    const base = this.#guard ? joinLines([scripts.reply, this.#guard.script]) : scripts.reply;
-    this.#feeds = false;
-    for (const piece of piecesOf(base)) {
-      await this.#run(checkedSource(piece, this.#guard === sha256Guard, this.py), options);
+  /** Makes the clean place, empty but for the genuine built-ins and the way to reply. */
+  async #openPlace(options: ExecuteOptions): Promise<void> {
+    try {
+      await this.#fillPlace(options);
+    } catch (error) {
+      const isOnBoard = error instanceof DamagedScript && error.traceback !== null ||
+        error instanceof UotaError && error.code === "board_memory";
+      if (!isOnBoard) throw error;
+      await this.#run(scripts.rescue, options);
+      await this.#fillPlace(options);
     }
-    if (!this.#guard) return;
-    await this.#call("define", [scripts.common], options);
-    if (this.#watchdogMs !== null) await this.#call("watch", [this.#watchdogMs], options);
-    this.#feeds = this.#watchdogMs !== null;
   }
 
-  async #call(name: string, values: readonly Argument[], options: AskOptions): Promise<string[]> {
+  async #fillPlace(options: ExecuteOptions): Promise<void> {
+    await this.#run(scripts.bootstrap, options);
+    for (const piece of piecesOf(scripts.base)) await this.#runChecked(piece, options);
+    const [hasPath] = await this.#runChecked(scripts.reply, options);
+    if (hasPath === "1") await this.#runChecked(scripts.load, options);
+  }
+
+  /** Puts the guard before the place, so that no damaged function gets into it. */
+  async #loadGuard(options: AskOptions): Promise<void> {
+    if (!this.#guard) throw new UotaError("internal", "A board was used before it was probed");
+    const sha256 = this.#guard === sha256Guard;
+    for (const piece of piecesOf(this.#guard.script)) {
+      await this.#run(checkedSource(piece, { sha256, py: this.#py }), options);
+    }
+    await this.#run(ENTRANCE, options);
+    await this.#call("define", [scripts.common], options);
+    if (this.#watchdogMs !== null) await this.#call("watch", [this.#watchdogMs], options);
+  }
+
+  async #call(name: string, values: readonly Argument[], options: CallOptions): Promise<string[]> {
     return await this.#run(this.#source(name, values), options);
   }
 
@@ -203,59 +247,37 @@ export class ScriptRunner {
     return this.#guard.call(name, values, this.#repl.transfer);
   }
 
-  async #run(
-    source: Script,
-    { signal, idleMs = WORK_IDLE_MS, totalMs = WORK_TOTAL_MS }: ExecuteOptions,
-  ): Promise<string[]> {
-    const script = this.#feeds ? joinLines([FEED, source]) : source;
-    const { stdout, stderr } = await this.#repl.execute(script, { signal, idleMs, totalMs });
-    if (stderr.byteLength > 0) throw this.#explainTraceback(decode(stderr));
+  get #py(): ReturnType<typeof python> {
+    return python(this.#repl.transfer);
+  }
+
+  /** Before there is a guard. */
+  async #runChecked(piece: Script, options: ExecuteOptions): Promise<string[]> {
+    return await this.#run(checkedSource(piece, { sha256: false, py: this.#py }), options);
+  }
+
+  async #run(script: Script, options: ExecuteOptions): Promise<string[]> {
+    const {
+      signal,
+      idleMs = WORK_IDLE_MS,
+      totalMs = WORK_TOTAL_MS,
+      maxOutputBytes = MAX_OUTPUT_BYTES,
+    } = options;
+    const bounds = { signal, idleMs, totalMs, maxOutputBytes };
+    const { stdout, stderr } = await this.#repl.execute(script, bounds);
+    if (stderr.byteLength > 0) {
+      const traceback = decode(stderr);
+      const failure = judgeTraceback(traceback, this.#path);
+      if (failure.kind === "reported") throw failure.error;
+      throw new DamagedScript(this.#path, {
+        traceback,
+        mayBeTrue: failure.kind === "unexpected",
+      });
+    }
     const replies = framedReplies(decode(stdout));
-    if (replies === null) throw this.#damaged();
+    if (replies === null) throw new DamagedScript(this.#path, null);
     return replies;
   }
-
-  /**
-   * What a guarded function raises has the guard in its traceback; whatever is raised before that
-   * comes from a script that was damaged on its way, since what we send is well-formed. The same
-   * goes for an interrupt, which we never send.
-   */
-  #explainTraceback(traceback: string): UotaError {
-    const lines = traceback.trim().split(/\r?\n/);
-    const last = lines.at(-1) ?? "";
-    const isGuarded = lines.some((line) => line.endsWith(", in guard"));
-    const isDamage = last.startsWith("KeyboardInterrupt") || last === "ValueError: damaged" ||
-      !isGuarded && !last.startsWith("MemoryError");
-    return isDamage ? this.#damaged(new Error(traceback)) : explainTraceback(traceback, this.#path);
-  }
-
-  #damaged(cause?: Error): DamagedScript {
-    const last = cause?.message.trim().split(/\r?\n/).at(-1);
-    return new DamagedScript(
-      `What went over the line to the board on ${this.#path} was damaged again and again` +
-        `${last === undefined ? "" : ` (${last})`}; check the cable, or set a lower baud rate`,
-      { cause },
-    );
-  }
-}
-
-/** A script or its reply was damaged on the line, and the board is at its prompt again. */
-class DamagedScript extends UotaError {
-  constructor(message: string, options: ErrorOptions) {
-    super("protocol", message, options);
-  }
-}
-
-/** Source that runs `source` only when it arrived whole. */
-function checkedSource(source: Script, sha256: boolean, py: ReturnType<typeof python>): Script {
-  const check = sha256
-    ? py`__import__("hashlib").sha256(s).digest()[:4] != ${new Uint8Array(
-      createHash("sha256").update(source).digest().subarray(0, 4),
-    )}`
-    : py`sum(s) != ${source.reduce((sum, byte) => sum + byte, 0)}`;
-  return py`s = ${source}\nif ${{
-    code: check,
-  }}:\n raise ValueError("damaged")\nexec(s)\ns = None\n`;
 }
 
 /** One call of several. */
@@ -266,7 +288,6 @@ export interface Call {
 
 /** After these the same thing may be tried again once the board is back in step. */
 const DAMAGE: ReadonlySet<string> = new Set(["protocol", "timed_out"]);
-const FEED = new TextEncoder().encode("feed()");
 
 function joinLines(lines: readonly Script[]): Script {
   const text = new Uint8Array(lines.reduce((sum, line) => sum + line.byteLength + 1, 0));
@@ -277,40 +298,6 @@ function joinLines(lines: readonly Script[]): Script {
     text[at++] = 0x0a;
   }
   return text;
-}
-
-function explainTraceback(traceback: string, path: string): UotaError {
-  const lines = traceback.trim().split(/\r?\n/);
-  const last = lines.at(-1) ?? "";
-  const cause = { cause: new Error(traceback) };
-  if (last.startsWith("MemoryError")) {
-    return new UotaError(
-      "board_memory",
-      `The board on ${path} has too little memory for this step (${last}); ` +
-        "free heap in boot.py, which runs before every update",
-      cause,
-    );
-  }
-  if (/^OSError: (\[Errno 28\]|28\b)/.test(last) || last.includes("ENOSPC")) {
-    return new UotaError("no_space", `The flash of the board on ${path} is full`, cause);
-  }
-  return new UotaError("board_error", `The board on ${path} reported: ${last}`, cause);
-}
-
-/**
- * What `on_board/reply.py` framed, or null where a frame is damaged; whatever stands outside of a
- * frame is somebody else's print.
- */
-function framedReplies(output: string): string[] | null {
-  const replies: string[] = [];
-  for (const rest of output.split("\x1e").slice(1)) {
-    const end = rest.indexOf("\x1f");
-    const [line = "", check = ""] = rest.slice(0, Math.max(end, 0)).split("\x1d");
-    const sum = new TextEncoder().encode(line).reduce((total, byte) => total + byte, 0);
-    if (end < 0 || check !== (sum & 0xffff).toString(16)) return null;
-    replies.push(line);
-  }
-  return replies;
 }
 
 function decode(bytes: Uint8Array): string {

@@ -16,7 +16,7 @@ import type { SerialPort } from "./tty.ts";
 /** What a script printed. Bytes: a reply may be cut anywhere, also within a character. */
 export interface Execution {
   readonly stdout: Uint8Array<ArrayBuffer>;
-  /** The traceback, empty when the script ended well. */
+  /** The traceback, empty when the script ended well; a long one without its middle. */
   readonly stderr: Uint8Array<ArrayBuffer>;
 }
 
@@ -42,7 +42,10 @@ const PACE_MS = 3;
 /** How long after the last byte an old firmware may take to say OK; it says so before it compiles. */
 const OK_MS = 2000;
 const PLAIN_ATTEMPTS = 3;
-const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
+/** A traceback of calls that call each other without end, or with a text in it, can be any length. */
+const TRACEBACK_BYTES = 8 * 1024;
+/** What scripts print that nobody asks for an answer. */
+const LITTLE_OUTPUT_BYTES = 64 * 1024;
 
 /** What a sender works with. */
 export interface SenderOptions {
@@ -98,17 +101,20 @@ export class SourceSender {
    */
   async #takeInterrupt(waiting: Waiting): Promise<void> {
     await this.#plainSource(INTERRUPTIBLE, waiting);
-    await this.reply(waiting);
+    await this.reply(waiting, { maxOutputBytes: LITTLE_OUTPUT_BYTES });
     this.#interruptMayWait = false;
   }
 
-  /** Waits for the end of the script that was sent last. */
-  async reply(waiting: Waiting): Promise<Execution> {
-    const limit = { ...waiting, maxBytes: MAX_OUTPUT_BYTES };
-    const stdout = await this.#inbox.until(END_OF_OUTPUT, limit);
-    const stderr = await this.#inbox.until(END_OF_OUTPUT, limit);
+  /** Waits for the end of the script that was sent last. @throws {UotaError} `protocol` for more */
+  async reply(
+    waiting: Waiting,
+    { maxOutputBytes }: { readonly maxOutputBytes: number },
+  ): Promise<Execution> {
+    const stdout = await this.#inbox.until(END_OF_OUTPUT, { ...waiting, maxBytes: maxOutputBytes });
+    const abridged = { ...waiting, keepBytes: TRACEBACK_BYTES };
+    const stderr = await this.#inbox.untilAbridged(CTRL_D, abridged);
     await this.#expect(ascii(">"), waiting);
-    return { stdout: stdout.slice(0, -1), stderr: stderr.slice(0, -1) };
+    return { stdout: stdout.slice(0, -1), stderr };
   }
 
   /** `05 41 01`; the answers are listed in MicroPython's docs/reference/repl.rst, "Raw-paste mode". */

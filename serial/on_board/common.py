@@ -1,12 +1,12 @@
-# Small things that every board can do. Needs reply.py.
-import gc
+# Small things that every board can do. Needs load.py, reply.py and a guard (feed).
+gc = load("gc")
+gc.enable()
 def collect():
     gc.collect()
 def alive():
     reply("alive")
-def feed():
-    pass
 def watch(timeout):
     global feed
-    import machine
-    feed = machine.WDT(timeout=timeout).feed
+    feed = load("machine").WDT(timeout=timeout).feed
+def reset():
+    load("machine").reset()

@@ -2,12 +2,13 @@
 # or writing from the beginning. Needs inspect_flat.py (os).
 def begin(path):
     global file
-    file = open(path, "wb")
+    file = open(str(path, "utf8"), "wb")
 def more(data):
     if file.write(data) != len(data):
         raise OSError(28)
 def end():
     file.close()
-def remove_tree(path):
+def remove(path):
+    path = str(path, "utf8")
     if path in os.listdir():
         os.remove(path)

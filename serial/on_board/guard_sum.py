@@ -1,6 +1,9 @@
 # As guard.py, for boards without hashlib: a sum of all bytes, and how many there are. Such boards
-# have little stack, too, so this does not call itself.
+# have little stack, too, so this does not call itself. Needs base.py.
+def feed():
+    pass
 def guard(check, name, *args):
+    feed()
     todo = [name, args]
     while todo:
         value = todo.pop()

@@ -1,48 +1,30 @@
-# What this board is and can do, one reply "name<TAB>value" a fact. Needs reply.py.
+# What this board is and can do, one reply "name<TAB>value" a fact. Needs load.py and reply.py.
 # Runs on every MicroPython since 1.9: no f-strings, no binascii. Only plain statements and functions
 # at the top level, so that it can be sent in pieces.
-import sys, gc
-def has(module, name):
-    try:
-        return int(hasattr(__import__(module), name))
-    except ImportError:
-        return 0
-def find(*names):
-    for name in names:
-        try:
-            return __import__(name)
-        except ImportError:
-            pass
-def about_machine():
+def machine_name():
     if hasattr(os, "uname"):
-        reply("machine", os.uname()[4])
-    if has("machine", "unique_id"):
-        reply("uid", "".join(["%02x" % b for b in find("machine").unique_id()]))
-    reply("hard_reset", has("machine", "reset"))
-def about_root():
-    # Where the file system is mounted in which main.py is looked up: "/" mostly; where nothing is
-    # mounted there "/flash" or "/sd" (stm32), "/flash" or "/sdcard" (mimxrt). A boot.py that went
-    # to a directory of the same file system is not followed.
-    root = "/" + os.getcwd().split("/")[1]
-    if hasattr(os, "statvfs"):
-        whole = os.statvfs("/")
-        if root == "/":
-            # Without blocks it is only the list of mount points (extmod/vfs.c, mp_vfs_statvfs).
-            if not whole[2] and "flash" in os.listdir("/"):
-                root = "/flash"
-        elif os.statvfs(root) == whole:
-            root = "/"
-    reply("root", root)
-os = find("os", "uos")
-reply("implementation", sys.implementation[0])
-reply("version", ".".join([str(n) for n in sys.implementation[1][:3]]))
-reply("platform", sys.platform)
-about_machine()
-about_root() if hasattr(os, "getcwd") else None
-reply("directories", int(hasattr(os, "mkdir") and hasattr(os, "stat")))
+        return os.uname()[4][:250]
+    return getattr(sys.implementation, "_machine", "")[:250]
+def uid():
+    if hasattr(machine, "unique_id"):
+        return "".join(["%02x" % c for c in machine.unique_id()[:80]])
+def tell(name, value):
+    if value:
+        reply(name, value)
+os = load("os")
+machine = load("machine")
+hashes = hasattr(load("hashlib"), "sha256") and hasattr(load("binascii"), "hexlify")
+reply("implementation", sys.implementation[0][:100])
+reply("version", ".".join([str(n) for n in sys.implementation[1][:3]])[:100])
+reply("platform", sys.platform[:100])
+tell("machine", machine_name())
+tell("uid", uid())
+reply("hard_reset", int(hasattr(machine, "reset")))
+reply("directories", int(hasattr(os, "mkdir") and hasattr(os, "stat") and hasattr(os, "getcwd")))
 reply("rename", int(hasattr(os, "rename")))
 reply("statvfs", int(hasattr(os, "statvfs")))
-reply("sha256", int(has("hashlib", "sha256") and has("binascii", "hexlify")))
-del has, find, about_machine, about_root
+reply("sha256", int(hashes))
+del machine_name, uid, tell, hashes, machine, os
+gc = load("gc")
 gc.collect()
 reply("free_heap", gc.mem_free())

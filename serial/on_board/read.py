@@ -1,11 +1,12 @@
-# A file's content, or its first bytes, as the repr of one small piece after the other.
-# Needs reply.py.
-def read(path, piece, limit):
-    with open(path, "rb") as f:
-        while limit:
-            b = f.read(piece if limit < 0 else min(piece, limit))
+# A part of a file's content, as the repr of one small piece after the other. Needs base.py and
+# reply.py.
+def read(path, piece, offset, length):
+    with open(str(path, "utf8"), "rb") as f:
+        if offset:
+            f.seek(offset)
+        while length:
+            b = f.read(min(piece, length))
             if not b:
                 break
             reply(b)
-            if limit > 0:
-                limit -= len(b)
+            length -= len(b)

@@ -11,12 +11,13 @@ import { Collector } from "./collector.ts";
 import type { Console } from "./console.ts";
 import type { Flash } from "./flash.ts";
 import flatSource from "./firmware/flat.py" with { type: "text" };
-import machineSource from "./firmware/machine.py" with { type: "text" };
 import softTimerSource from "./firmware/soft_timer.py" with { type: "text" };
 import startSource from "./firmware/start.py" with { type: "text" };
+import machineSource from "./firmware/umachine.py" with { type: "text" };
+import osSource from "./firmware/uos.py" with { type: "text" };
 import { FORCED_EXIT, type Interpreter, type InterpreterLoader } from "./micropython_module.ts";
 import type { FileSystemKind } from "./open_file.ts";
-import { type HostFunction, Syscalls } from "./syscalls.ts";
+import { type FrozenFiles, type HostFunction, Syscalls } from "./syscalls.ts";
 import { Traps } from "./traps.ts";
 import { ADDRESS, BINARY_FD, HEAP_AREA, pagesFor } from "./wasm_image.ts";
 
@@ -34,7 +35,7 @@ export interface Chip {
   readonly flat: boolean;
 }
 
-/** The harness's services that `machine.py` imports as `_board`. */
+/** The harness's services that `umachine.py` imports as `_board`. */
 export interface BoardServices {
   readonly uid: string | null;
   readonly machine: string | null;
@@ -48,6 +49,15 @@ export interface BoardServices {
 
 const CTRL_C = 0x03;
 const RAW_REPL = 1;
+/** What `start.py` makes the built-in modules of, and what `import machine` finds at last. */
+const BUILT_IN: FrozenFiles = new Map(
+  Object.entries({
+    built_in_umachine: machineSource,
+    built_in_uos: osSource,
+    machine: "from umachine import *\nfrom umachine import __getattr__\n",
+    _soft_timer: softTimerSource,
+  }).map(([name, source]) => [`/.builtin/${name}.py`, new TextEncoder().encode(source)]),
+);
 
 export class Firmware {
   readonly #loader: InterpreterLoader;
@@ -114,10 +124,7 @@ export class Firmware {
       fileSystem: this.#fileSystem,
       console: this.#console,
       memory: this.memory,
-      frozen: new Map([
-        ["/lib/machine.py", new TextEncoder().encode(machineSource)],
-        ["/lib/_soft_timer.py", new TextEncoder().encode(softTimerSource)],
-      ]),
+      frozen: BUILT_IN,
     });
   }
 

@@ -45,14 +45,6 @@ Deno.test("connectBoard() finds main.py's file system when nothing is mounted at
   });
 });
 
-Deno.test("connectBoard() keeps to the root when boot.py went to a directory", async () => {
-  const tree = { "/boot.py": "import os\nos.chdir('/flash')", "/flash/data": "" };
-  await onBoard({ files: files(tree) }, (board) => {
-    assertEquals(board.capabilities.root, "");
-    return Promise.resolve();
-  });
-});
-
 Deno.test("connectBoard() throws port_missing when there is no port", async () => {
   const error = await failure(() => connectBoard("/dev/none", { signal }));
   assertEquals(error.code, "port_missing");

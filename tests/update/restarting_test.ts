@@ -217,4 +217,3 @@ Deno.test("update() of another release goes past one that nobody could confirm, 
     );
   });
 });
-

@@ -1,4 +1,4 @@
-# The transaction on the board. Needs reply.py, inspect.py (stat) and files.py (remove_tree).
+# The transaction on the board. Needs inspect.py (os, stat), files.py (remove_tree, some_of), reply.py.
 # In /.uota one file at most tells where the transaction is; all three have the same content:
 #   journal    to be carried forward: the commit may have begun
 #   committed  the release is in place, its predecessor is in old
@@ -8,26 +8,42 @@
 #   "m PATH"    make the directory PATH
 #   "p N PATH"  move what is at PATH to old/N, then new/N to PATH
 #   "end HASH"  the SHA-256 of everything before HASH, which the gateway checks
-# Every operation can be repeated, in both directions, after a cut at any moment.
-import os
-def operations(base, name):
+# Every operation can be repeated, in both directions, after a cut at any moment. None needs more
+# memory than a few lines of the journal, however long it is.
+def parsed(line, base):
+    if line[0] == "m":
+        return "m", "", base + "/" + line[2:]
+    n, path = line[2:].split(" ", 1)
+    return line[0], n, base + "/" + path
+def forward(base, name):
     with open(base + "/.uota/" + name) as f:
         f.readline()
         for line in f:
-            line = line[:-1]
             if line[0] == "e":
                 return
-            if line[0] == "m":
-                yield "m", "", base + "/" + line[2:]
-            else:
-                n, path = line[2:].split(" ", 1)
-                yield line[0], n, base + "/" + path
+            yield parsed(line[:-1], base)
+def backward(base, name):
+    with open(base + "/.uota/" + name, "rb") as f:
+        at = f.seek(0, 2)
+        rest = b""
+        while at:
+            size = min(at, 256)
+            at -= size
+            f.seek(at)
+            lines = (f.read(size) + rest).split(b"\n")
+            # The first may have begun in the block before; at the end it is the one with the release.
+            rest = lines[0]
+            i = len(lines)
+            while i > 1:
+                i -= 1
+                if lines[i] and lines[i][:1] != b"e":
+                    yield parsed(str(lines[i], "utf8"), base)
 def commit(base):
     new = base + "/.uota/new/"
     old = base + "/.uota/old/"
     if not stat(base + "/.uota/journal")[0]:
         return
-    for kind, n, path in operations(base, "journal"):
+    for kind, n, path in forward(base, "journal"):
         if kind == "m":
             if not stat(path)[0]:
                 os.mkdir(path)
@@ -53,9 +69,9 @@ def roll_back(base):
             os.rename(base + "/.uota/" + name, base + "/.uota/rollback")
     if not stat(base + "/.uota/rollback")[0]:
         return
-    for kind, n, path in reversed(list(operations(base, "rollback"))):
+    for kind, n, path in backward(base, "rollback"):
         if kind == "m":
-            if stat(path)[0] & 0x4000 and not list(os.ilistdir(path)):
+            if stat(path)[0] & 0x4000 and not some_of(path):
                 os.rmdir(path)
         else:
             if kind == "p" and stat(path)[0] and not stat(new + n)[0]:

@@ -2,16 +2,19 @@
 # neither rename nor tell a file's kind or the free space (its port's modos.c).
 import os
 
-_stat = os.stat
+import uos
+
+_stat = uos.stat
 
 
 def _size(name):
     return _stat(name)[6]
 
 
-os.size = _size
-for _name in (
-    "mkdir rename rmdir stat statvfs ilistdir getcwd chdir unlink sync mount umount dupterm path"
-).split():
-    if hasattr(os, _name):
-        delattr(os, _name)
+for _module in (os, uos):
+    _module.size = _size
+    for _name in (
+        "mkdir rename rmdir stat statvfs ilistdir getcwd chdir unlink sync mount umount dupterm path"
+    ).split():
+        if hasattr(_module, _name):
+            delattr(_module, _name)

@@ -1,5 +1,9 @@
-# The machine module of an emulated board: what a host can observe of a chip, over the harness.
+# The built-in module machine of an emulated board: what a host can observe of a chip, over the
+# harness. The alias with the u is the one that no file can stand in for (py/objmodule.c).
 import _board
+
+# C code asks for no names that a program could replace.
+_bytes, _int, _len, _range, _exit = bytes, int, len, range, SystemExit
 
 PWRON_RESET = 1
 HARD_RESET = 2
@@ -11,7 +15,7 @@ SOFT_RESET = 5
 if _board.uid is not None:
 
     def unique_id():
-        return bytes(int(_board.uid[i : i + 2], 16) for i in range(0, len(_board.uid), 2))
+        return _bytes(_int(_board.uid[i : i + 2], 16) for i in _range(0, _len(_board.uid), 2))
 
 
 def reset():
@@ -19,7 +23,7 @@ def reset():
 
 
 def soft_reset():
-    raise SystemExit
+    raise _exit
 
 
 def reset_cause():

@@ -1,0 +1,27 @@
+/**
+ * The place on the board in which everything runs that is sent: a dict of its own, out of reach of
+ * what boot.py or a program left in the globals, in `builtins` and in `sys.modules`. What opens it is
+ * `on_board/bootstrap.py` and `base.py`; the raw REPL itself sees one name, `_uota`, which is the
+ * dict while functions are loaded and the guard (`guard.ts`) afterwards.
+ */
+import { createHash } from "node:crypto";
+import type { python } from "./literal.ts";
+import { type Script, script } from "./script.ts";
+
+/** From here on `_uota` is the guard. */
+export const ENTRANCE: Script = script('_uota = _uota["guard"]');
+
+/** Source that runs `source` in the clean place, and only when it arrived whole. */
+export function checkedSource(
+  source: Script,
+  { sha256, py }: { readonly sha256: boolean; readonly py: ReturnType<typeof python> },
+): Script {
+  const check = sha256
+    ? py`_uota["load"]("hashlib").sha256(_uota["s"]).digest()[:4] != ${new Uint8Array(
+      createHash("sha256").update(source).digest().subarray(0, 4),
+    )}`
+    : py`_uota["b"].sum(_uota["s"]) != ${source.reduce((sum, byte) => sum + byte, 0)}`;
+  return py`_uota["s"] = ${source}\nif ${{
+    code: check,
+  }}:\n raise _uota["b"].ValueError("damaged")\n_uota["b"].exec(_uota["s"], _uota)\n_uota["s"] = None\n`;
+}
