@@ -87,6 +87,10 @@ const REPORTED_BY_BOARD: ReadonlySet<string> = new Set([
 const MOST_WITHOUT_BLAME = 2;
 /** For the bound of a commit whose size nobody has told. */
 const UNKNOWN_OPERATIONS = 300;
+/** The board has gone, or has begun anew in the middle of something. */
+const AWAY: ReadonlySet<string> = new Set(["port_lost", "timed_out", "protocol", "no_response"]);
+/** A board that goes away while its old files come back is waited for so often in one visit. */
+const MOST_LOSSES = 5;
 /** No way through the table is longer. */
 const MOST_ROUNDS = 24;
 
@@ -107,6 +111,9 @@ class Recovery {
   #left: Recovered["left"] = null;
   #failure: UotaError | null = null;
   #watched: Watched | null = null;
+  /** Whether the program has run since, so that the board is not at its raw REPL. */
+  #isRunning = false;
+  #losses = 0;
 
   constructor(work: Work, seen: Glance, { memory, log, begin }: RecoverOptions) {
     this.#work = work;
@@ -139,10 +146,31 @@ class Recovery {
     }
     let effect: Effect = { happened: "carried" };
     for (const step of steps) {
-      effect = await this.#steps[step](situation);
+      effect = await this.#tenaciously(() => this.#steps[step](situation));
       if ("end" in effect || effect.happened !== "carried") return effect;
     }
     return effect;
+  }
+
+  /**
+   * A watchdog that the program has started bites while its old files come back, too. What is done by
+   * then counts, so the board is fetched again, and looked at.
+   */
+  async #tenaciously(step: () => Promise<Effect>): Promise<Effect> {
+    let work = step;
+    while (true) {
+      try {
+        return await work();
+      } catch (error) {
+        const isAway = error instanceof UotaError && AWAY.has(error.code);
+        if (!isAway || this.#verdict === null || ++this.#losses > MOST_LOSSES) throw error;
+        work = async () => {
+          await this.#work.visit.enter({ ...this.#asking, eager: true });
+          this.#isRunning = false;
+          return await this.#look();
+        };
+      }
+    }
   }
 
   /** Where the board is, by what it says and what the store knows. */
@@ -388,6 +416,7 @@ class Recovery {
       },
     });
     this.#watched = watched;
+    this.#isRunning = true;
     if (watched.kind === "rejected") this.#verdict = watched.reason;
     if (watched.kind !== "reverted") return { happened: watched.kind };
     // A journal that came back is carried out again, within its bound.
@@ -481,13 +510,14 @@ class Recovery {
 
   /** To the raw REPL, where the board is not there since its program was watched. */
   async #enter(): Promise<void> {
-    if (this.#watched === null) return;
-    this.#watched = null;
+    if (!this.#isRunning) return;
+    this.#isRunning = false;
     await this.#work.visit.enter(this.#asking);
   }
 
   async #failed(error: unknown, happened: Happening): Promise<Effect> {
-    if (!(error instanceof UotaError) || !REPORTED_BY_BOARD.has(error.code)) throw error;
+    if (!(error instanceof UotaError)) throw error;
+    if (!REPORTED_BY_BOARD.has(error.code)) throw error;
     this.#failure ??= error;
     if (happened !== "forward_failed") this.#failure = error;
     await this.#look();

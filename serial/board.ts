@@ -136,7 +136,7 @@ export class Board implements AsyncDisposable {
   }
 
   /** Back to the raw REPL after the program was started again. @throws {UotaError} `no_response` */
-  async interrupt(options: AskOptions): Promise<void> {
+  async interrupt(options: AskOptions & { readonly eager?: boolean }): Promise<void> {
     await this.#repl.reenter(options);
     this.#restarted = false;
     await this.readEvidence(options);

@@ -17,6 +17,8 @@ export interface ConnectOptions {
    * {@linkcode Board.evidence}. @default false
    */
   readonly readEvidence?: boolean;
+  /** As for {@linkcode RawRepl.enter}. @default false */
+  readonly eager?: boolean;
 }
 
 /**
@@ -26,10 +28,10 @@ export interface ConnectOptions {
  * @throws {UotaError} `port_*`, `no_response`, `protocol`, `board_error`
  */
 export async function connectBoard(path: string, options: ConnectOptions): Promise<Board> {
-  const { signal, baud, enterTimeoutMs, readEvidence = false } = options;
+  const { signal, baud, enterTimeoutMs, readEvidence = false, eager = false } = options;
   const port = await openTty(path, { signal, ...(baud === undefined ? {} : { baud }) });
   const entering = {
-    signal,
+    ...{ signal, eager },
     ...(enterTimeoutMs === undefined ? {} : { timeoutMs: enterTimeoutMs }),
   };
   let repl: RawRepl | null = null;

@@ -30,6 +30,11 @@ export interface EnterOptions {
   readonly signal: AbortSignal;
   /** For getting in altogether. @default 12000 */
   readonly timeoutMs?: number;
+  /**
+   * Whether the board may start anew at any moment, so that there is no time to lose: then Ctrl-C
+   * comes again and again from the beginning. @default false
+   */
+  readonly eager?: boolean;
 }
 
 const CTRL_A = 0x01;
@@ -43,6 +48,9 @@ const QUIET_MS = 40;
 /** How long to wait for what a control character causes; grows from round to round. */
 const FIRST_ROUND_MS = 100;
 const LONGEST_ROUND_MS = 1500;
+/** From this round on, Ctrl-C is sent again and again: a board that restarts takes it only now and then. */
+const FIRST_SPRAYING_ROUND = 2;
+const SPRAY_EVERY_MS = 10;
 /** More than any banner. */
 const BANNER_BYTES = 400;
 const BANNER_MS = 1000;
@@ -89,7 +97,7 @@ export class RawRepl {
 
   /** As {@linkcode RawRepl.enter}, for a board that got out of step. */
   async reenter(options: EnterOptions): Promise<void> {
-    const { signal, timeoutMs = 12_000 } = options;
+    const { signal, timeoutMs = 12_000, eager = false } = options;
     const before = this.#inbox.received;
     const onTimeout = () =>
       new UotaError(
@@ -105,10 +113,12 @@ export class RawRepl {
             "Its program does not stop on Ctrl-C; reset or power-cycle the board, and let its program pass KeyboardInterrupt on",
       );
     await withTimeout(signal, { ms: timeoutMs, onTimeout }, async (bounded) => {
-      for (let roundMs = FIRST_ROUND_MS;; roundMs = Math.min(roundMs * 2, LONGEST_ROUND_MS)) {
+      for (let round = 0;; round++) {
+        const roundMs = Math.min(FIRST_ROUND_MS * 2 ** round, LONGEST_ROUND_MS);
         this.#inbox.clear();
         this.#sender.interrupting();
         await this.#send(Uint8Array.of(CTRL_C, CTRL_C), bounded);
+        if (eager || round >= FIRST_SPRAYING_ROUND) await this.#spray(roundMs, bounded);
         await this.#inbox.settle({ signal: bounded, quietMs: QUIET_MS, totalMs: roundMs });
         // A raw REPL takes a Ctrl-C without a word, and a program may print what looks like a prompt.
         // Only a friendly REPL answers Ctrl-B with its banner, so the banner is what proves it.
@@ -252,6 +262,14 @@ export class RawRepl {
     } catch (error) {
       if (error instanceof UotaError && error.code === "port_lost") return true;
       throw error;
+    }
+  }
+
+  /** Ctrl-C again and again, until something comes or `ms` have passed. */
+  async #spray(ms: number, signal: AbortSignal): Promise<void> {
+    const until = performance.now() + ms;
+    while (performance.now() < until && !await this.#inbox.waitForMore(SPRAY_EVERY_MS, signal)) {
+      await this.#send(Uint8Array.of(CTRL_C), signal);
     }
   }
 

@@ -110,6 +110,7 @@ export async function openTty(path: string, options: OpenOptions): Promise<Seria
     signal.throwIfAborted();
   } catch (error) {
     await closeFd(fd);
+    if (error instanceof LibcError) throw goneWhileOpening(path, error);
     throw error;
   }
   return new Tty(path, fd, sharedReactor);
@@ -221,6 +222,16 @@ async function takeForOurselves(fd: number, path: string): Promise<void> {
     if (holders.length > 0) throw busy(path, holders);
   }
   ioctlValue(fd, TIOCEXCL);
+}
+
+/** EIO, mostly: what was opened is not there any more. */
+function goneWhileOpening(path: string, cause: LibcError): UotaError {
+  return new UotaError(
+    "port_lost",
+    `${path} went away while it was being opened (${cause.errnoName}); check the cable and the ` +
+      "board's power",
+    { cause },
+  );
 }
 
 async function explainOpenFailure(path: string, error: unknown): Promise<UotaError> {

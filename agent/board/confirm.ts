@@ -57,6 +57,7 @@ class Confirmation {
   readonly #boots = new Boots();
   #restarts = 0;
   #losses = 0;
+  #regained = 0;
   #isChecked = false;
   /** The port stays on a reset, as behind a UART's adapter. */
   #portStays = false;
@@ -69,7 +70,7 @@ class Confirmation {
   }
 
   async run(): Promise<Watched> {
-    const { signal, watchMs, ready, restarts } = this.#options;
+    const { signal, watchMs, restarts } = this.#options;
     try {
       this.#boots.resetByUs();
       let state = await this.#visit.reset({ signal });
@@ -77,10 +78,7 @@ class Confirmation {
       if (state === "at_prompt") this.#boots.returned(this.#visit.board.evidence);
       let untilMs = performance.now() + watchMs;
       while (true) {
-        if (state === "at_prompt" && !await this.#isInPlace()) return { kind: "reverted" };
-        const output = await this.#watch(state, untilMs - performance.now());
-        if (restarts && ready === "" && output.hasRestarted) return passed(output, "running");
-        const next = await this.#weigh(output);
+        const next = await this.#watchOnce(state, untilMs).catch((error) => this.#regain(error));
         if (typeof next === "object") return next;
         state = next;
         // By design, the line may come after the restart; else the time begins anew.
@@ -90,6 +88,23 @@ class Confirmation {
       if (error instanceof UotaError && LOST.has(error.code)) return { kind: "lost", error };
       throw error;
     }
+  }
+
+  async #watchOnce(state: AfterReset, untilMs: number): Promise<Watched | AfterReset> {
+    const { ready, restarts } = this.#options;
+    if (state === "at_prompt" && !await this.#isInPlace()) return { kind: "reverted" };
+    const output = await this.#watch(state, untilMs - performance.now());
+    if (restarts && ready === "" && output.hasRestarted) return passed(output, "running");
+    return await this.#weigh(output);
+  }
+
+  /** The board went while it was at its prompt: a watchdog that the program has started goes on. */
+  async #regain(error: unknown): Promise<Watched | AfterReset> {
+    const isAway = error instanceof UotaError && AWAY.has(error.code);
+    if (!isAway || ++this.#regained > MOST_LOSSES) throw error;
+    await this.#visit.enter({ signal: this.#options.signal, eager: true });
+    const boot = this.#look();
+    return boot === "same" ? "at_prompt" : this.#countBoot(boot === "unknown" ? "restarted" : boot);
   }
 
   async #isInPlace(): Promise<boolean> {
@@ -206,6 +221,8 @@ const CAUSES = {
   soft: "by a soft reset",
 } as const;
 
+/** The board has gone, or has begun anew in the middle of something. */
+const AWAY: ReadonlySet<string> = new Set(["port_lost", "timed_out", "protocol"]);
 /** After these nobody can say anything of the program. */
 const LOST: ReadonlySet<string> = new Set([
   "board_lost",

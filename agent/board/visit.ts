@@ -30,6 +30,9 @@ export type AfterReset = "at_prompt" | "running";
 const DEFAULT_RETURN_BOUND_MS = 20_000;
 const APPEAR_BOUND_MS = 3000;
 const LOOK_AGAIN_MS = 50;
+/** A board whose program resets it is at its prompt only for who comes at once. */
+const SOON_MS = 5000;
+const LOOK_SOON_MS = 5;
 
 /** An open board. Made by {@linkcode openVisit}. */
 export class Visit implements AsyncDisposable {
@@ -92,7 +95,8 @@ export class Visit implements AsyncDisposable {
   async comeBack(options: Asking): Promise<void> {
     await this.#board[Symbol.asyncDispose]();
     const { board, port } = await this.#findAgain(options, async (candidate) => ({
-      board: await connect(candidate, { ...this.#options, ...options, readEvidence: true }),
+      // What goes away by itself may do so again at once.
+      board: await connect(candidate, { ...this.#options, ...options, isReturning: true }),
       port: candidate,
     }));
     this.#bytesBefore += this.#board.bytesWritten;
@@ -105,7 +109,7 @@ export class Visit implements AsyncDisposable {
    *
    * @throws {UotaError} `board_lost`, `no_response`
    */
-  async enter(options: Asking): Promise<void> {
+  async enter(options: Asking & { readonly eager?: boolean }): Promise<void> {
     try {
       await this.#board.interrupt(options);
     } catch (error) {
@@ -133,7 +137,8 @@ export class Visit implements AsyncDisposable {
     reach: (port: PortInfo) => Promise<Found>,
   ): Promise<Found> {
     const { returnBoundMs = DEFAULT_RETURN_BOUND_MS } = this.#options;
-    const end = performance.now() + returnBoundMs;
+    const begun = performance.now();
+    const end = begun + returnBoundMs;
     let obstacle: unknown = null;
     while (performance.now() < end) {
       for (const port of await this.#candidates()) {
@@ -147,7 +152,8 @@ export class Visit implements AsyncDisposable {
           obstacle = error;
         }
       }
-      await pause(LOOK_AGAIN_MS, signal);
+      const isSoon = performance.now() - begun < SOON_MS;
+      await pause(isSoon ? LOOK_SOON_MS : LOOK_AGAIN_MS, signal);
     }
     const last = obstacle instanceof UotaError ? ` (${obstacle.message})` : "";
     throw new UotaError(
@@ -180,16 +186,18 @@ export class Visit implements AsyncDisposable {
 export async function openVisit(port: PortInfo, options: VisitOptions): Promise<Visit> {
   const end = performance.now() + Math.min(APPEAR_BOUND_MS, options.returnBoundMs ?? Infinity);
   let losses = 0;
+  let isReturning = false;
   while (true) {
     try {
-      return new Visit(await connect(port, options), port, options);
+      return new Visit(await connect(port, { ...options, isReturning }), port, options);
     } catch (error) {
       const isAway = error instanceof UotaError &&
         (error.code === "port_lost" || error.code === "port_missing");
       if (!isAway) throw error;
       if (error.code === "port_lost") losses++;
       if (performance.now() > end) throw losses > 1 ? resetsItself(port, losses, error) : error;
-      await pause(LOOK_AGAIN_MS, options.signal);
+      isReturning = true;
+      await pause(LOOK_SOON_MS, options.signal);
     }
   }
 }
@@ -206,11 +214,12 @@ function resetsItself({ path }: PortInfo, losses: number, cause: UotaError): Uot
 
 async function connect(
   port: PortInfo,
-  { signal, baud, watchdogMs, readEvidence = false }:
+  { signal, baud, watchdogMs, isReturning = false }:
     & Pick<VisitOptions, "signal" | "baud" | "watchdogMs">
-    & { readonly readEvidence?: boolean },
+    & { readonly isReturning?: boolean },
 ): Promise<Board> {
-  const board = await connectBoard(port.path, { signal, baud, readEvidence });
+  const returning = { readEvidence: isReturning, eager: isReturning };
+  const board = await connectBoard(port.path, { signal, baud, ...returning });
   if (watchdogMs !== null) await board.feedWatchdog(watchdogMs, { signal });
   return board;
 }
