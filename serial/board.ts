@@ -19,6 +19,7 @@ import { type AskOptions, ScriptRunner } from "./script_runner.ts";
 import type { SerialPort } from "./tty.ts";
 
 const HANG_UP_MS = 1000;
+const JUST_STARTED_MS = 2000;
 
 /** A board at its raw REPL. Made by `connectBoard`; use it with `await using`. */
 export class Board implements AsyncDisposable {
@@ -27,6 +28,7 @@ export class Board implements AsyncDisposable {
   readonly #scripts: ScriptRunner;
   #probed: { readonly capabilities: Capabilities; readonly files: BoardFiles } | null = null;
   #evidence: Evidence | null = null;
+  #wasRunning = false;
   #restarted = false;
 
   /** For `connectBoard`: takes over the port and the raw REPL on it. */
@@ -66,15 +68,28 @@ export class Board implements AsyncDisposable {
     return this.#probed;
   }
 
-  /** Asks the board why it started; `connectBoard` does it before its soft reset, where asked to. */
-  async readEvidence(options: AskOptions): Promise<void> {
-    this.#evidence = await this.#scripts.evidence(options);
+  /** Whether a program was running when the board was entered, as far as its answers tell. */
+  get wasRunning(): boolean {
+    return this.#wasRunning;
   }
 
-  /** Asks the board what it is. `connectBoard` has done it. */
-  async probe(options: AskOptions): Promise<void> {
+  /** Notes what the coming soft reset will change. For `connectBoard`, which is about to do it. */
+  async lookAround(options: AskOptions & { readonly readEvidence: boolean }): Promise<void> {
+    const { program, quietEnd } = this.#repl.found;
+    const asks = options.readEvidence || quietEnd && !program;
+    const evidence = asks ? await this.#scripts.evidence(options) : null;
+    if (options.readEvidence) this.#evidence = evidence;
+    // A board that has just started comes to its prompt by itself, with or without a program.
+    const hasJustStarted = (evidence?.uptimeMs ?? Infinity) < JUST_STARTED_MS;
+    this.#wasRunning = program || quietEnd && !hasJustStarted;
+  }
+
+  /** Asks the board what it is. `connectBoard` has done it. `root`: see `ConnectOptions`. */
+  async probe(options: AskOptions & { readonly root?: string | null | undefined }): Promise<void> {
     const port = this.#port.path;
-    const capabilities = parseCapabilities(await this.#scripts.probe(options), port);
+    const probed = parseCapabilities(await this.#scripts.probe(options), port);
+    const { root = probed.root } = options;
+    const capabilities = { ...probed, root };
     await this.#scripts.useGuard({ ...options, sha256: capabilities.sha256 });
     const { transfer } = this.#repl;
     const files = new BoardFiles({ port, scripts: this.#scripts, capabilities, transfer });
@@ -139,7 +154,7 @@ export class Board implements AsyncDisposable {
   async interrupt(options: AskOptions & { readonly eager?: boolean }): Promise<void> {
     await this.#repl.reenter(options);
     this.#restarted = false;
-    await this.readEvidence(options);
+    this.#evidence = await this.#scripts.evidence(options);
     await this.#repl.softReset(options);
     await this.#scripts.restore(options);
   }

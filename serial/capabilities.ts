@@ -15,8 +15,9 @@ export interface Capabilities {
   /** `machine.unique_id()` in lower-case hex; null where the port has none. */
   readonly uid: string | null;
   /**
-   * Where the file system with main.py begins, without a slash at its end: "" for "/", "/flash" on
-   * stm32; null on boards whose names are flat.
+   * Where the board's files are, without a slash at its end: "" for "/", "/flash" on stm32; null on
+   * boards whose names are flat. It is the working directory, in which main.py is looked up, where
+   * boot.py went to another one than the file system's root, and no release is laid out from there.
    */
   readonly root: string | null;
   /** `machine.reset` is there: a reset as by power-on. */

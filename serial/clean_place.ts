@@ -11,17 +11,28 @@ import { type Script, script } from "./script.ts";
 /** From here on `_uota` is the guard. */
 export const ENTRANCE: Script = script('_uota = _uota["guard"]');
 
+/** How a piece of source is checked on the board before it is run there. */
+export type Check =
+  /** Without anything but what is built in: for the first piece, which is `on_board/run.py`. */
+  | "first"
+  /** By a sum of its bytes: one damaged byte always changes it, two may not. */
+  | "sum"
+  /** By the first bytes of its SHA-256, where `on_board/load.py` is there. */
+  | "sha256";
+
 /** Source that runs `source` in the clean place, and only when it arrived whole. */
 export function checkedSource(
   source: Script,
-  { sha256, py }: { readonly sha256: boolean; readonly py: ReturnType<typeof python> },
+  { check, py }: { readonly check: Check; readonly py: ReturnType<typeof python> },
 ): Script {
-  const check = sha256
-    ? py`_uota["load"]("hashlib").sha256(_uota["s"]).digest()[:4] != ${new Uint8Array(
+  const sum = source.reduce((total, byte) => total + byte, 0);
+  if (check === "sum") return py`_uota["run"](${source}, ${sum})`;
+  const isDamaged = check === "first"
+    ? py`_uota["b"].sum(_uota["s"]) != ${sum}`
+    : py`_uota["load"]("hashlib").sha256(_uota["s"]).digest()[:4] != ${new Uint8Array(
       createHash("sha256").update(source).digest().subarray(0, 4),
-    )}`
-    : py`_uota["b"].sum(_uota["s"]) != ${source.reduce((sum, byte) => sum + byte, 0)}`;
+    )}`;
   return py`_uota["s"] = ${source}\nif ${{
-    code: check,
+    code: isDamaged,
   }}:\n raise _uota["b"].ValueError("damaged")\n_uota["b"].exec(_uota["s"], _uota)\n_uota["s"] = None\n`;
 }

@@ -14,21 +14,30 @@ export interface ConnectOptions {
   readonly enterTimeoutMs?: number;
   /**
    * Whether to ask why the board started, before the soft reset that changes it: see
-   * {@linkcode Board.evidence}. @default false
+   * `Board.evidence`. @default false
    */
   readonly readEvidence?: boolean;
-  /** As for {@linkcode RawRepl.enter}. @default false */
+  /**
+   * Whether the board may start anew at any moment, so that Ctrl-C comes again and again from the
+   * beginning. @default false
+   */
   readonly eager?: boolean;
+  /**
+   * The root that the board had earlier in a visit (`Capabilities.root`): what is
+   * installed meanwhile, such as a boot.py that goes to another directory, does not change it.
+   * @default what the board says
+   */
+  readonly root?: string | null | undefined;
 }
 
 /**
  * Opens a port, brings the board to the raw REPL, soft-resets it there (a fresh heap, nothing of
  * its program left running, main.py not started) and asks what it can do.
  *
- * @throws {UotaError} `port_*`, `no_response`, `protocol`, `board_error`
+ * @throws {UotaError} `port_*`, `no_response`, `not_micropython`, `protocol`, `board_error`
  */
 export async function connectBoard(path: string, options: ConnectOptions): Promise<Board> {
-  const { signal, baud, enterTimeoutMs, readEvidence = false, eager = false } = options;
+  const { signal, baud, enterTimeoutMs, readEvidence = false, eager = false, root } = options;
   const port = await openTty(path, { signal, ...(baud === undefined ? {} : { baud }) });
   const entering = {
     ...{ signal, eager },
@@ -38,9 +47,9 @@ export async function connectBoard(path: string, options: ConnectOptions): Promi
   try {
     repl = await RawRepl.enter(port, entering);
     const board = new Board(port, repl);
-    if (readEvidence) await board.readEvidence({ signal });
+    await board.lookAround({ signal, readEvidence });
     await repl.softReset(entering);
-    await board.probe({ signal });
+    await board.probe({ signal, root });
     return board;
   } catch (error) {
     // An attempt that was given up may have interrupted the program already.

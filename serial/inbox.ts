@@ -45,6 +45,12 @@ export class Inbox {
     this.#end += bytes.byteLength;
   }
 
+  /** Everything that has arrived by now, also what nobody has read yet. */
+  takeArrived(): Uint8Array<ArrayBuffer> {
+    this.push(this.#port.readAvailable());
+    return this.takeAll();
+  }
+
   /** Forgets what has arrived so far. */
   clear(): void {
     this.push(this.#port.readAvailable());
@@ -169,11 +175,24 @@ export class Inbox {
     }
   }
 
-  /** Takes in and forgets what comes, until nothing has come for `quietMs` or `totalMs` are over. */
-  async settle(
-    options: { readonly signal: AbortSignal; readonly quietMs: number; readonly totalMs: number },
-  ): Promise<void> {
-    await this.tryUntil(null, { ...options, idleMs: options.quietMs });
+  /**
+   * Takes in what comes, until nothing has come for `quietMs` or `totalMs` are over.
+   *
+   * @returns the last of it, at most `keepBytes`
+   */
+  async settle(options: {
+    readonly signal: AbortSignal;
+    readonly quietMs: number;
+    readonly totalMs: number;
+    readonly keepBytes: number;
+  }): Promise<Uint8Array<ArrayBuffer>> {
+    const end = performance.now() + options.totalMs;
+    let kept: Uint8Array<ArrayBuffer> = new Uint8Array();
+    while (true) {
+      kept = lastOf(kept, this.takeAll(), options.keepBytes);
+      const left = Math.min(options.quietMs, end - performance.now());
+      if (left <= 0 || !await this.waitForMore(left, options.signal)) return kept;
+    }
   }
 
   /** Waits for more; tells whether any came within `ms`. */

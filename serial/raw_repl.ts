@@ -10,6 +10,8 @@
  *   and a total one for a board that never stops talking.
  */
 import { UotaError } from "../errors/mod.ts";
+import { type Banner, findBanner, hasEndedQuietly, hasInterruptedProgram } from "./banner.ts";
+import { notMicroPython } from "./capabilities.ts";
 import { withTimeout } from "./deadline.ts";
 import { Inbox } from "./inbox.ts";
 import type { Transfer } from "./literal.ts";
@@ -42,7 +44,6 @@ const CTRL_B = 0x02;
 const CTRL_C = 0x03;
 const CTRL_D = 0x04;
 const RAW_BANNER = ascii("raw REPL; CTRL-B to exit\r\n>");
-const FRIENDLY_PROMPT = ascii(">>> ");
 /** When nothing comes for this long after a Ctrl-C, whatever it caused has been said. */
 const QUIET_MS = 40;
 /** How long to wait for what a control character causes; grows from round to round. */
@@ -50,9 +51,11 @@ const FIRST_ROUND_MS = 100;
 const LONGEST_ROUND_MS = 1500;
 /** From this round on, Ctrl-C is sent again and again: a board that restarts takes it only now and then. */
 const FIRST_SPRAYING_ROUND = 2;
-const SPRAY_EVERY_MS = 10;
-/** More than any banner. */
-const BANNER_BYTES = 400;
+const SPRAY_EVERY_MS = 5;
+/** More than any banner, with a prompt of several lines behind it. */
+const BANNER_BYTES = 2048;
+/** Enough for a traceback of the program that was interrupted. */
+const HEARD_BYTES = 8192;
 const BANNER_MS = 1000;
 /** While it takes in a script, a board has nothing to do that could keep it longer. */
 const TRANSFER_IDLE_MS = 3000;
@@ -67,6 +70,7 @@ export class RawRepl {
   readonly #port: SerialPort;
   readonly #inbox: Inbox;
   readonly #sender: SourceSender;
+  #found: Found = { program: false, quietEnd: false };
 
   private constructor(port: SerialPort) {
     this.#port = port;
@@ -86,8 +90,13 @@ export class RawRepl {
    */
   static async enter(port: SerialPort, options: EnterOptions): Promise<RawRepl> {
     const repl = new RawRepl(port);
-    await repl.reenter(options);
+    repl.#found = await repl.#reach(options);
     return repl;
+  }
+
+  /** What was going on when the board was entered. */
+  get found(): Found {
+    return this.#found;
   }
 
   /** How source gets to this board; known after the first {@linkcode RawRepl.execute}. */
@@ -97,38 +106,51 @@ export class RawRepl {
 
   /** As {@linkcode RawRepl.enter}, for a board that got out of step. */
   async reenter(options: EnterOptions): Promise<void> {
-    const { signal, timeoutMs = 12_000, eager = false } = options;
+    await this.#reach(options);
+  }
+
+  async #reach(
+    { signal, timeoutMs = 12_000, eager = false }: EnterOptions,
+  ): Promise<Found> {
     const before = this.#inbox.received;
     const onTimeout = () =>
-      new UotaError(
-        "no_response",
-        this.#inbox.received === before
-          ? `No answer on ${this.#port.path} within ${
-            timeoutMs / 1000
-          } s: nothing at all came from it. ` +
-            "Check that a MicroPython board hangs there; if its program sleeps or blocks USB, reset or power-cycle it"
-          : `No prompt on ${this.#port.path} within ${timeoutMs / 1000} s, though ${
-            this.#inbox.received - before
-          } bytes came from it. ` +
-            "Its program does not stop on Ctrl-C; reset or power-cycle the board, and let its program pass KeyboardInterrupt on",
-      );
-    await withTimeout(signal, { ms: timeoutMs, onTimeout }, async (bounded) => {
+      noPrompt(this.#port.path, { timeoutMs, received: this.#inbox.received - before });
+    return await withTimeout(signal, { ms: timeoutMs, onTimeout }, async (bounded) => {
+      let heard = "";
+      let quietEnd: boolean | null = null;
       for (let round = 0;; round++) {
         const roundMs = Math.min(FIRST_ROUND_MS * 2 ** round, LONGEST_ROUND_MS);
         this.#inbox.clear();
         this.#sender.interrupting();
         await this.#send(Uint8Array.of(CTRL_C, CTRL_C), bounded);
         if (eager || round >= FIRST_SPRAYING_ROUND) await this.#spray(roundMs, bounded);
-        await this.#inbox.settle({ signal: bounded, quietMs: QUIET_MS, totalMs: roundMs });
+        const bounds = { quietMs: QUIET_MS, totalMs: roundMs, keepBytes: HEARD_BYTES };
+        const said = await this.#inbox.settle({ signal: bounded, ...bounds });
+        const more = this.#inbox.takeArrived().subarray(-HEARD_BYTES);
+        heard = (heard + latin1(said) + latin1(more)).slice(-HEARD_BYTES);
+        quietEnd ??= hasEndedQuietly(heard);
         // A raw REPL takes a Ctrl-C without a word, and a program may print what looks like a prompt.
         // Only a friendly REPL answers Ctrl-B with its banner, so the banner is what proves it.
-        this.#inbox.clear();
         await this.#send(Uint8Array.of(CTRL_B), bounded);
-        if (!await this.#awaitBanner(roundMs, bounded)) continue;
+        let banner = await this.#awaitBanner(roundMs, bounded);
+        heard = (heard + latin1(this.#inbox.tail(HEARD_BYTES))).slice(-HEARD_BYTES);
+        if (banner !== null && !banner.hasUsualPrompt) {
+          // Another prompt proves nothing, so the banner has to come once more for the asking.
+          this.#inbox.clear();
+          await this.#send(Uint8Array.of(CTRL_B), bounded);
+          banner = await this.#awaitBanner(roundMs, bounded);
+        }
+        if (banner === null) continue;
+        if (/CircuitPython/i.test(banner.firmware)) {
+          // It has the same REPL: a Ctrl-D starts its program again.
+          await this.#send(Uint8Array.of(CTRL_D), bounded);
+          throw notMicroPython("CircuitPython", this.#port.path);
+        }
         this.#inbox.clear();
         await this.#send(Uint8Array.of(CTRL_A), bounded);
-        const banner = { signal: bounded, idleMs: BANNER_MS, totalMs: BANNER_MS };
-        if (await this.#inbox.tryUntil(RAW_BANNER, banner)) return;
+        const wait = { signal: bounded, idleMs: BANNER_MS, totalMs: BANNER_MS };
+        if (!await this.#inbox.tryUntil(RAW_BANNER, wait)) continue;
+        return { program: hasInterruptedProgram(heard), quietEnd };
       }
     });
   }
@@ -182,19 +204,17 @@ export class RawRepl {
     const { signal, timeoutMs = 12_000 } = options;
     this.#inbox.clear();
     await this.#send(Uint8Array.of(CTRL_D), signal);
-    // Plain raw mode keeps its line buffer on the new heap. With a short script first, as this asks
-    // for, it grows where it leaves the most room in one piece: measured on the BBC micro:bit.
-    this.#sender.interrupting();
     // A boot.py that takes its time (waits for a network, say) is interrupted as a program would be.
     const came = await this.#inbox.tryUntil(RAW_BANNER, { signal, idleMs: 2000, totalMs: 5000 });
     if (!came) await this.reenter({ signal, timeoutMs });
   }
 
-  /** Back to the friendly prompt, and nothing else. */
+  /** Back to the friendly prompt, whichever it is, and nothing else. */
   async leave(options: { readonly signal: AbortSignal }): Promise<void> {
     this.#inbox.clear();
     await this.#send(Uint8Array.of(CTRL_B), options.signal);
-    await this.#inbox.tryUntil(FRIENDLY_PROMPT, { signal: options.signal, idleMs: BANNER_MS });
+    await this.#awaitBanner(BANNER_MS, options.signal);
+    this.#inbox.clear();
   }
 
   /** Back to the friendly REPL, then a soft reset there: boot.py and main.py run. */
@@ -205,6 +225,7 @@ export class RawRepl {
     await this.#inbox.tryUntil(ascii("soft reboot"), {
       signal: options.signal,
       idleMs: BANNER_MS,
+      totalMs: 3 * BANNER_MS,
     });
   }
 
@@ -277,14 +298,18 @@ export class RawRepl {
     await this.#port.write(bytes, { signal, whileFull: (arrived) => this.#inbox.push(arrived) });
   }
 
-  /** Waits for the friendly REPL's banner and prompt; tells whether they came within `ms`. */
-  async #awaitBanner(ms: number, signal: AbortSignal): Promise<boolean> {
+  /** Waits for the friendly REPL's banner, within `ms`. */
+  async #awaitBanner(ms: number, signal: AbortSignal): Promise<Banner | null> {
     const until = performance.now() + ms;
-    while (!isBanner(this.#inbox.tail(BANNER_BYTES))) {
+    while (true) {
+      const banner = findBanner(this.#inbox.tail(BANNER_BYTES));
+      if (banner?.hasUsualPrompt) return banner;
       const left = until - performance.now();
-      if (left <= 0 || !await this.#inbox.waitForMore(left, signal)) return false;
+      if (left <= 0) return null;
+      // Its own prompt may be under way; behind another one there has to be silence.
+      const more = await this.#inbox.waitForMore(banner ? Math.min(QUIET_MS, left) : left, signal);
+      if (!more) return banner;
     }
-    return true;
   }
 }
 
@@ -294,6 +319,14 @@ export interface Heard {
   readonly output: string;
   /** Whether the port went away meanwhile: the board reset itself, sleeps, or lost its cable. */
   readonly hungUp: boolean;
+}
+
+/** What was going on when a board was entered. */
+export interface Found {
+  /** A program from a file ran, and was interrupted. */
+  readonly program: boolean;
+  /** Something ran that ended without a word when it was interrupted; or the board was starting. */
+  readonly quietEnd: boolean;
 }
 
 /** How {@linkcode RawRepl.watchProgram} listens. */
@@ -306,12 +339,25 @@ export interface WatchOptions {
   readonly isDecided: (output: string) => "not_yet" | "when_quiet" | "at_once";
 }
 
-/**
- * Two lines at most (shared/runtime/pyexec.c, `friendly_repl_reset`), then the prompt. A timer of
- * the program that was interrupted may print behind it.
- */
-function isBanner(tail: Uint8Array): boolean {
-  return /\r\n[^\r\n]*Python[^\r\n]*\r\n([^\r\n]+\r\n)?>>> /i.test(String.fromCharCode(...tail));
+function noPrompt(
+  path: string,
+  { timeoutMs, received }: { readonly timeoutMs: number; readonly received: number },
+): UotaError {
+  return new UotaError(
+    "no_response",
+    received === 0
+      ? `No answer on ${path} within ${timeoutMs / 1000} s: nothing at all came from it. ` +
+        "Check that a MicroPython board hangs there; if its program sleeps or blocks USB, reset or power-cycle it"
+      : `No prompt on ${path} within ${
+        timeoutMs / 1000
+      } s, though ${received} bytes came from it. ` +
+        "Its program does not stop on Ctrl-C; reset or power-cycle the board, and let its program pass KeyboardInterrupt on",
+  );
+}
+
+/** Each byte as one character. */
+function latin1(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes);
 }
 
 function ascii(text: string): Uint8Array<ArrayBuffer> {

@@ -4,6 +4,7 @@
  */
 import base from "./on_board/base.py" with { type: "text" };
 import bootstrap from "./on_board/bootstrap.py" with { type: "text" };
+import chooseRoot from "./on_board/choose_root.py" with { type: "text" };
 import common from "./on_board/common.py" with { type: "text" };
 import evidence from "./on_board/evidence.py" with { type: "text" };
 import files from "./on_board/files.py" with { type: "text" };
@@ -18,6 +19,7 @@ import probeRoot from "./on_board/probe_root.py" with { type: "text" };
 import read from "./on_board/read.py" with { type: "text" };
 import reply from "./on_board/reply.py" with { type: "text" };
 import rescue from "./on_board/rescue.py" with { type: "text" };
+import run from "./on_board/run.py" with { type: "text" };
 
 /** Source for the board; made by {@linkcode script}. */
 export type Script = Uint8Array<ArrayBuffer>;
@@ -34,7 +36,7 @@ export function script(source: string): Script {
 }
 
 /** About this much source goes to the board at once. */
-const PIECE_BYTES = 512;
+const PIECE_BYTES = 256;
 
 /**
  * Cuts a script between its top-level statements, so that a small board need not compile it whole
@@ -57,6 +59,7 @@ export function piecesOf(whole: Script): Script[] {
 export const scripts = {
   base: script(base),
   bootstrap: script(bootstrap),
+  chooseRoot: script(chooseRoot),
   common: script(common),
   evidence: script(evidence),
   files: script(files),
@@ -71,4 +74,5 @@ export const scripts = {
   read: script(read),
   reply: script(reply),
   rescue: script(rescue),
+  run: script(run),
 } as const satisfies Readonly<Record<string, Script>>;

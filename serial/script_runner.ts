@@ -69,7 +69,11 @@ export class ScriptRunner {
         }
       };
       await ask(scripts.probe);
-      if (replies.includes("directories\t1")) await ask(scripts.probeRoot);
+      if (replies.includes("directories\t1")) {
+        await ask(scripts.probeRoot);
+        const [root, here] = replies.slice(-2).map((reply) => reply.split("\t")[1]);
+        if (here !== root) await ask(scripts.chooseRoot);
+      }
       return replies;
     });
   }
@@ -211,7 +215,7 @@ export class ScriptRunner {
     try {
       await this.#fillPlace(options);
     } catch (error) {
-      const isOnBoard = error instanceof DamagedScript && error.traceback !== null ||
+      const isOnBoard = error instanceof DamagedScript && error.mayBeTrue ||
         error instanceof UotaError && error.code === "board_memory";
       if (!isOnBoard) throw error;
       await this.#run(scripts.rescue, options);
@@ -221,17 +225,20 @@ export class ScriptRunner {
 
   async #fillPlace(options: ExecuteOptions): Promise<void> {
     await this.#run(scripts.bootstrap, options);
+    const first = checkedSource(scripts.run, { check: "first", py: this.#py });
+    await this.#run(first, options);
     for (const piece of piecesOf(scripts.base)) await this.#runChecked(piece, options);
     const [hasPath] = await this.#runChecked(scripts.reply, options);
-    if (hasPath === "1") await this.#runChecked(scripts.load, options);
+    if (hasPath !== "1") return;
+    for (const piece of piecesOf(scripts.load)) await this.#runChecked(piece, options);
   }
 
   /** Puts the guard before the place, so that no damaged function gets into it. */
   async #loadGuard(options: AskOptions): Promise<void> {
     if (!this.#guard) throw new UotaError("internal", "A board was used before it was probed");
-    const sha256 = this.#guard === sha256Guard;
+    const check = this.#guard === sha256Guard ? "sha256" : "sum";
     for (const piece of piecesOf(this.#guard.script)) {
-      await this.#run(checkedSource(piece, { sha256, py: this.#py }), options);
+      await this.#run(checkedSource(piece, { check, py: this.#py }), options);
     }
     await this.#run(ENTRANCE, options);
     await this.#call("define", [scripts.common], options);
@@ -253,7 +260,7 @@ export class ScriptRunner {
 
   /** Before there is a guard. */
   async #runChecked(piece: Script, options: ExecuteOptions): Promise<string[]> {
-    return await this.#run(checkedSource(piece, { sha256: false, py: this.#py }), options);
+    return await this.#run(checkedSource(piece, { check: "sum", py: this.#py }), options);
   }
 
   async #run(script: Script, options: ExecuteOptions): Promise<string[]> {

@@ -93,10 +93,12 @@ export class Visit implements AsyncDisposable {
    * @throws {UotaError} `board_lost` when it is not there again in time
    */
   async comeBack(options: Asking): Promise<void> {
+    // What was installed meanwhile does not change where it is.
+    const { root } = this.#board.capabilities;
     await this.#board[Symbol.asyncDispose]();
     const { board, port } = await this.#findAgain(options, async (candidate) => ({
       // What goes away by itself may do so again at once.
-      board: await connect(candidate, { ...this.#options, ...options, isReturning: true }),
+      board: await connect(candidate, { ...this.#options, ...options, isReturning: true, root }),
       port: candidate,
     }));
     this.#bytesBefore += this.#board.bytesWritten;
@@ -214,12 +216,12 @@ function resetsItself({ path }: PortInfo, losses: number, cause: UotaError): Uot
 
 async function connect(
   port: PortInfo,
-  { signal, baud, watchdogMs, isReturning = false }:
+  { signal, baud, watchdogMs, isReturning = false, root }:
     & Pick<VisitOptions, "signal" | "baud" | "watchdogMs">
-    & { readonly isReturning?: boolean },
+    & { readonly isReturning?: boolean; readonly root?: string | null },
 ): Promise<Board> {
   const returning = { readEvidence: isReturning, eager: isReturning };
-  const board = await connectBoard(port.path, { signal, baud, ...returning });
+  const board = await connectBoard(port.path, { signal, baud, ...returning, root });
   if (watchdogMs !== null) await board.feedWatchdog(watchdogMs, { signal });
   return board;
 }

@@ -107,6 +107,11 @@ for (
     ["says nothing", "pass", "nothing at all came"],
     ["prints", "print('x' * 50)", "does not stop on Ctrl-C"],
     ["prints prompts", "print('\\r\\n>>> ', end='')", "does not stop on Ctrl-C"],
+    [
+      "prints banners",
+      "print('\\r\\nMicroPython v1 on a day; a board')",
+      "does not stop on Ctrl-C",
+    ],
   ] as const
 ) {
   Deno.test(`RawRepl.enter() throws no_response in time when a program swallows Ctrl-C and ${what}`, async () => {
@@ -124,6 +129,40 @@ for (
     assertEquals(saidBefore("\x01", port.exchanges), null);
   });
 }
+
+Deno.test("RawRepl.enter() gets in when boot.py has set the prompt to", async (t) => {
+  await using board = await startWasmBoard();
+  for (const prompt of ["$ ", "", "\\r\\nline\\r\\n>", "\\x1b[32m>>>\\x1b[0m ", "> "]) {
+    await t.step(JSON.stringify(prompt), async () => {
+      const boot = `import sys\nsys.ps1 = "${prompt}"\n`;
+      await board.writeFiles(new Map([["/boot.py", bytesOf(boot)]]));
+      await using port = await TappedPort.open(board.port, { signal });
+      const repl = await RawRepl.enter(port, { signal, timeoutMs: 8000 });
+      await repl.softReset({ signal });
+      const { stdout } = await repl.execute(bytesOf("print(6 * 7)"), { signal });
+      assertEquals(stdout, bytesOf("42\r\n"));
+      await repl.restartProgram({ signal });
+      await repl.reenter({ signal, timeoutMs: 8000 });
+      assert(
+        /MicroPython/.test(saidBefore("\x01", port.exchanges) ?? ""),
+        "Ctrl-A before the banner",
+      );
+    });
+  }
+});
+
+Deno.test("RawRepl.enter() refuses CircuitPython by its banner, and lets its program run on", async () => {
+  await using line = new Line();
+  await using port = await openTty(line.path, { signal });
+  const entering = assertRejects(() => RawRepl.enter(port, { signal, timeoutMs: 2000 }), UotaError);
+  await line.until("\x02");
+  await line.write("\r\nAdafruit CircuitPython 9.0.0 on 2024-03-19; a board with a chip\r\n>>> ");
+  await line.until("\x04");
+  const error = await entering;
+  assertEquals(error.code, "not_micropython");
+  assertIncludes(error.message, "CircuitPython");
+  assertIncludes(error.message, port.path);
+});
 
 Deno.test("RawRepl.enter() gets in when a timer prints behind the prompt", async () => {
   await using line = new Line();
