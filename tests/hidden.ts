@@ -4,9 +4,9 @@
  *
  *     deno task hidden [--program NAME…] [FILE…]
  *
- * Without files it takes those that name the program or what needs it, or import what does.
+ * Without files it takes those that name the program, or a need that it is behind.
  */
-import { dirname, join, normalize } from "node:path/posix";
+import { join } from "node:path/posix";
 import { needsOf, type Program, PROGRAMS } from "./needs.ts";
 
 const ROOT = join(import.meta.dirname ?? ".", "..");
@@ -18,9 +18,9 @@ async function main(args: readonly string[]): Promise<number> {
   const sources = await readSources();
   const failed: string[] = [];
   for (const program of programs) {
-    const tests = files.length > 0 ? files : testsThatMention(program, sources);
+    const tests = files.length > 0 ? files : testsThatName(program, sources);
     if (tests.length === 0) {
-      console.log(`${program}: no test mentions it`);
+      console.log(`${program}: no test names it`);
       continue;
     }
     const { code, output } = await runWithout(program, tests);
@@ -60,45 +60,30 @@ function isProgram(name: string): name is Program {
   return name in PROGRAMS;
 }
 
-/** Text of each source of the tests and of what they try out, by path from the root. */
+/** Text of each source of the tests, by path from the root. */
 async function readSources(): Promise<ReadonlyMap<string, string>> {
   const sources = new Map<string, string>();
   const visit = async (directory: string) => {
     for await (const { name, isDirectory } of Deno.readDir(`${ROOT}/${directory}`)) {
       const path = `${directory}/${name}`;
       if (isDirectory) await visit(path);
-      else if (/\.(ts|sh)$/.test(name)) {
+      else if (name.endsWith(".ts")) {
         sources.set(path, await Deno.readTextFile(`${ROOT}/${path}`));
       }
     }
   };
-  for (const room of ["tests", "agent", "install"]) await visit(room);
+  await visit("tests");
   return sources;
 }
 
-function testsThatMention(
-  program: Program,
-  sources: ReadonlyMap<string, string>,
-): readonly string[] {
-  const word = new RegExp(`"(${needsOf(program).join("|")})"`);
-  const mentions = new Map<string, boolean>();
-  const look = (path: string): boolean => {
-    const known = mentions.get(path);
-    if (known !== undefined) return known;
-    mentions.set(path, false);
-    const text = sources.get(path);
-    // The table mentions all, and is imported by all.
-    if (text === undefined || path === "tests/needs.ts" || !path.startsWith("tests/")) return false;
-    const found = word.test(text) || importsOf(path, text).some(look);
-    mentions.set(path, found);
-    return found;
-  };
-  return [...sources.keys()].filter((path) => path.endsWith("_test.ts") && look(path)).sort();
-}
-
-function importsOf(path: string, text: string): readonly string[] {
-  return [...text.matchAll(/from "(\.[^"]+)"/g)]
-    .map(([, specifier = ""]) => normalize(join(dirname(path), specifier)));
+/** A test names what it needs itself, also where a helper runs it: `needs_test.ts` holds that. */
+function testsThatName(program: Program, sources: ReadonlyMap<string, string>): readonly string[] {
+  const name = new RegExp(`"(${needsOf(program).join("|")})"`);
+  return [...sources].filter(([path, text]) => path.endsWith("_test.ts") && name.test(text))
+    .map(([path]) => path)
+    // It hides programs itself.
+    .filter((path) => path !== "tests/needs_test.ts")
+    .sort();
 }
 
 async function runWithout(program: Program, tests: readonly string[]) {
