@@ -44,6 +44,8 @@ export interface Shared {
   readonly turns: Turns;
   readonly memory: Memory;
   readonly claims: Claims;
+  /** Of the bounds on visits. @default the system's */
+  readonly clock?: Clock | undefined;
 }
 
 export interface RunOptions {
@@ -52,7 +54,7 @@ export interface RunOptions {
   readonly log?: (line: string) => void;
   /** How long a board may take to come back from a reset. @default 20000 */
   readonly returnBoundMs?: number;
-  /** Of the bounds on visits. @default the system's */
+  /** Of the bounds on visits. @default that of `shared`, or the system's */
   readonly clock?: Clock | undefined;
   /** Where other runs go on in this process. */
   readonly shared?: Shared | undefined;
@@ -140,7 +142,7 @@ async function attemptBoard(
     port: port.path,
     allowMs: openingBoundMs((known.entry?.settings ?? config.defaults).baud),
     onOverdue: options.giveUpPlace,
-    clock: options.clock,
+    clock: options.clock ?? options.shared?.clock,
   });
   const signal = AbortSignal.any([options.signal, claim.signal, bound.signal]);
   const attempt = new Attempt(known);

@@ -53,6 +53,8 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     const failure = asUotaError(error);
     report(failure, { terminal, args });
     return exitOfSignal() ?? exitCodeOfError(failure);
+  } finally {
+    terminal.flush();
   }
 }
 

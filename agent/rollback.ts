@@ -36,7 +36,7 @@ export async function rollback(
   using opened = openMemory(config, options);
   const { memory } = opened;
   const choosing = {
-    ...{ signal: options.signal, jobs, clock: options.clock },
+    ...{ signal: options.signal, jobs, clock: options.clock ?? options.shared?.clock },
     turns: options.shared?.turns,
   };
   const boards = await chooseBoards(config, request.selectors, choosing);

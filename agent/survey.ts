@@ -41,7 +41,7 @@ export async function surveyBoards(
           port: path,
           allowMs: openingBoundMs(baudOf(board, config)),
           onOverdue: giveUpPlace,
-          clock: options.clock,
+          clock: options.clock ?? options.shared?.clock,
         });
         return await bound.within(signal, (signal) => askBoard(config, board, path, signal));
       });

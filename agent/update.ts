@@ -68,7 +68,12 @@ export async function update(
   if (config.boards.every(({ url }) => url === null)) releaseOf(common);
 
   const boards = await chooseBoards(config, request.selectors, {
-    ...{ signal, jobs, turns: options.shared?.turns, clock: options.clock },
+    ...{
+      signal,
+      jobs,
+      turns: options.shared?.turns,
+      clock: options.clock ?? options.shared?.clock,
+    },
   });
   if (boards.length === 0) {
     throw new UotaError(

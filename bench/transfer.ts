@@ -4,7 +4,8 @@
  * are those of programs and interpreter. uota's way is longer than the copy: it plans, verifies on the
  * board, switches over, resets and watches.
  */
-import { MPREMOTE, mpremoteAvailable } from "../tests/boards/mpremote.ts";
+import { MPREMOTE } from "../tests/boards/mpremote.ts";
+import { whyMissing } from "../tests/needs.ts";
 import { startWasmBoard } from "../tests/boards/mod.ts";
 import { type Files, onBoard, packed } from "../tests/update/firmware.ts";
 import { makeGateway } from "../tests/update/gateway.ts";
@@ -60,7 +61,7 @@ export async function measureTransfer({ bytes }: { readonly bytes: number }): Pr
       SOURCE_LINE.repeat(Math.ceil(bytes / SOURCE_LINE.length)).slice(0, bytes),
     ),
   };
-  const withMpremote = await mpremoteAvailable();
+  const withMpremote = whyMissing(["mpremote"]) === null;
   const lines: string[] = [];
   for (const [what, content] of Object.entries(contents)) {
     const { first, again } = await byUota(content);

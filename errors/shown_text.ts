@@ -24,6 +24,18 @@ export function escapedName(name: string): string {
   return escaped(name.replaceAll(/\\(?=u\{)/g, "\\u{5c}"));
 }
 
+/** A JSON document on one line that means the same, and can be looked at on a terminal. */
+export function escapedJson(json: string): string {
+  return json.replaceAll(
+    UNSHOWABLE,
+    (character) =>
+      Array.from(
+        { length: character.length },
+        (_, index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`,
+      ).join(""),
+  );
+}
+
 /**
  * The text with at most so many characters: of one that is longer the beginning and the end, where a
  * traceback has its exception.

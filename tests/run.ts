@@ -118,6 +118,16 @@ function wentDown(ended: Ended): boolean {
   return isBad(ended) && count(ended, "failed") === 0;
 }
 
+/** A line for each reason why tests were skipped, with how many; see `needs.ts`. */
+function skipped(all: readonly Ended[]): readonly string[] {
+  const reasons = all.flatMap(({ output }) =>
+    [...stripVTControlCharacters(output).matchAll(/^Skipped, ([^:\n]*): /gm)]
+      .map(([, reason = ""]) => reason)
+  );
+  return [...Map.groupBy(reasons, (reason) => reason)]
+    .map(([reason, tests]) => `Skipped, ${reason}: ${tests.length}`);
+}
+
 async function main(): Promise<number> {
   if (Deno.args.length > 0) {
     const { code } = await new Deno.Command(Deno.execPath(), {
@@ -136,6 +146,7 @@ async function main(): Promise<number> {
   if (bad.length > 0) {
     console.log(`\nFailures are among these: ${bad.flatMap(({ files }) => files).join(" ")}`);
   }
+  for (const line of skipped(all)) console.log(line);
   console.log(`\n${summary(all, (performance.now() - started) / 1000)}`);
   return bad.length === 0 ? 0 : 1;
 }

@@ -11,6 +11,7 @@ import type { GatewayConfig, SourceConfig } from "../../config/mod.ts";
 import { messageOf, UotaError } from "../../errors/mod.ts";
 import { PortWatch } from "../../serial/mod.ts";
 import type { ProgressEvent, Shared } from "../attempts.ts";
+import type { Clock } from "../clock.ts";
 import { Claims } from "../fleet/claims.ts";
 import { EXIT, exitCodeOfError } from "../exit_code.ts";
 import { Turns } from "../fleet/turns.ts";
@@ -41,6 +42,8 @@ export interface DaemonOptions {
   readonly signal: AbortSignal;
   /** As `Math.random`. */
   readonly random: () => number;
+  /** Of the bounds on visits. @default the system's */
+  readonly clock?: Clock;
 }
 
 /** Several keep-alives may get lost before systemd loses patience. */
@@ -80,7 +83,7 @@ export class Daemon {
         }),
       onEnd: (key) => this.#turnEnded(key),
     });
-    this.#shared = { turns, memory, claims: new Claims() };
+    this.#shared = { turns, memory, claims: new Claims(), clock: options.clock };
     this.#sources = new Sources({
       ...{ memory, stateDir, random: options.random },
       onEvent: (event, source) => this.#heardOf(event, source),

@@ -1,8 +1,10 @@
 /**
  * Results for programs: what `--json` prints, one document a run. Names and their order are
- * INTERFACE.md's; a name means the same in every document.
+ * INTERFACE.md's; a name means the same in every document. What cannot be seen is escaped, since
+ * people look at it on terminals, too.
  */
 import type { UotaError } from "../../errors/mod.ts";
+import { escapedJson } from "../../errors/shown_text.ts";
 import type { Outcome } from "../board/outcome.ts";
 import type { Check } from "../doctor/check.ts";
 import type { AttemptRecord, BoardStatus } from "../fleet/store.ts";
@@ -124,5 +126,5 @@ export function errorJson({ code, message }: UotaError): string {
 }
 
 function document(value: unknown): string {
-  return `${JSON.stringify(value)}\n`;
+  return `${escapedJson(JSON.stringify(value))}\n`;
 }

@@ -8,11 +8,11 @@
  *   can take that long.
  */
 
+import { MICROBIT_FIRMWARE } from "./microbit_firmware.ts";
 import { pointLink, removeLink } from "./port_link.ts";
 import { Probe } from "./probe.ts";
 
 const EMULATOR = "qemu-system-arm";
-const FIRMWARE = "/usr/share/firmware-microbit-micropython/firmware.hex";
 /**
  * How long a script may be that writes a part of a file. The firmware buffers 64 bytes and loses
  * what comes beyond them while it is busy.
@@ -29,29 +29,6 @@ export interface MicrobitOptions {
   readonly signal?: AbortSignal;
 }
 
-/**
- * Whether this machine has the emulator and the firmware.
- *
- * @throws {Error} in CI, where everything has to be there
- */
-export async function microbitAvailable(): Promise<boolean> {
-  const present = await exists(FIRMWARE) && await exists(`/usr/bin/${EMULATOR}`);
-  if (!present && Deno.env.get("CI") !== undefined) {
-    throw new Error("CI needs qemu-system-arm and firmware-microbit-micropython");
-  }
-  return present;
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
 /** Starts the emulator, waits for the prompt, and writes the files. */
 export async function startMicrobit(options: MicrobitOptions = {}): Promise<Microbit> {
   const { signal } = options;
@@ -61,7 +38,7 @@ export async function startMicrobit(options: MicrobitOptions = {}): Promise<Micr
     : null;
   const emulator = new Deno.Command(EMULATOR, {
     args: ["-M", "microbit", "-nographic", "-monitor", "none", "-serial", "pty"]
-      .concat("-device", `loader,file=${FIRMWARE}`),
+      .concat("-device", `loader,file=${MICROBIT_FIRMWARE}`),
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

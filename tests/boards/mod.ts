@@ -7,10 +7,5 @@ export { startWasmBoard, type WasmBoard, type WasmBoardOptions } from "./wasm_bo
 export type { Corruption, CorruptLine } from "./faults.ts";
 export { FILE_SYSTEM_KINDS, type FileSystemKind } from "./open_file.ts";
 export type { FileTree } from "./file_tree.ts";
-export {
-  type Microbit,
-  microbitAvailable,
-  type MicrobitOptions,
-  startMicrobit,
-} from "./microbit.ts";
+export { type Microbit, type MicrobitOptions, startMicrobit } from "./microbit.ts";
 export { Probe, type ProbeResult } from "./probe.ts";

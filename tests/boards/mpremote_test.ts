@@ -4,12 +4,12 @@
  */
 
 import assert from "node:assert/strict";
-import { MPREMOTE, mpremoteAvailable } from "./mpremote.ts";
-import { microbitAvailable, startMicrobit, startWasmBoard } from "./mod.ts";
+import { MPREMOTE } from "./mpremote.ts";
+import { startMicrobit, startWasmBoard } from "./mod.ts";
+import { isMissing } from "../needs.ts";
 
-const ignoreMpremote = !await mpremoteAvailable();
-const ignoreMicrobit = ignoreMpremote || !await microbitAvailable();
-if (ignoreMicrobit) console.warn("No emulated micro:bit here: its tests are skipped");
+const ignoreMpremote = isMissing(["mpremote"], "what mpremote does with a wasm board");
+const ignoreMicrobit = isMissing(["mpremote", "micro:bit"], "what mpremote does with a micro:bit");
 
 /** Runs `mpremote connect PORT …` and returns what it printed. */
 async function mpremote(port: string, ...args: string[]): Promise<string> {

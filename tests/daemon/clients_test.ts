@@ -2,7 +2,7 @@
 import { assertEquals, assertIncludes } from "../assert.ts";
 import { Transcript } from "../system/transcript.ts";
 import { type Files, PROGRAM } from "../update/firmware.ts";
-import { testNeeding } from "../update/needs.ts";
+import { testNeeding } from "../needs.ts";
 import { DaemonProcess } from "./daemon_process.ts";
 import { startOneBoard } from "./one_board.ts";
 import { morePolls, polls } from "./polls.ts";
@@ -14,7 +14,7 @@ const RELEASE: Files = {
   "big.bin": new Uint8Array(60_000).fill(7),
 };
 
-await testNeeding(
+testNeeding(
   ["nginx"],
   "two who update at once through the daemon get the same job",
   async () => {
@@ -45,7 +45,7 @@ await testNeeding(
   },
 );
 
-await testNeeding(
+testNeeding(
   ["nginx"],
   "uota rollback goes through the daemon, which then leaves the board alone",
   async () => {
@@ -68,7 +68,7 @@ await testNeeding(
   },
 );
 
-await testNeeding(
+testNeeding(
   ["nginx"],
   "who joined a job through the daemon keeps it when the first one leaves",
   async () => {

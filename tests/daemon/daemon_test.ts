@@ -14,7 +14,7 @@ import {
   versionOn,
 } from "../update/firmware.ts";
 import { makeGateway } from "../update/gateway.ts";
-import { testNeeding } from "../update/needs.ts";
+import { testNeeding } from "../needs.ts";
 import { DaemonProcess } from "./daemon_process.ts";
 import { type OneBoard, startOneBoard } from "./one_board.ts";
 import { morePolls } from "./polls.ts";
@@ -37,7 +37,7 @@ function boardAndRelease(installed: string, release: string): Promise<OneBoard> 
   });
 }
 
-await testNeeding(
+testNeeding(
   ["nginx"],
   "uota daemon brings a board to each release that is published",
   async () => {
@@ -53,7 +53,7 @@ await testNeeding(
   },
 );
 
-await testNeeding(
+testNeeding(
   ["nginx"],
   "uota daemon leaves a board alone that is as it should be",
   async () => {
@@ -67,7 +67,7 @@ await testNeeding(
   },
 );
 
-await testNeeding(
+testNeeding(
   ["nginx"],
   "uota daemon that starts again visits no board that stayed plugged in and is as it should be",
   async () => {
@@ -103,7 +103,7 @@ await testNeeding(
   },
 );
 
-await testNeeding(
+testNeeding(
   ["nginx"],
   "uota daemon goes on when what it has noted of boards cannot be read or written",
   async () => {
@@ -125,7 +125,7 @@ await testNeeding(
   },
 );
 
-await testNeeding(["nginx"], "uota daemon updates a board that is plugged in later", async () => {
+testNeeding(["nginx"], "uota daemon updates a board that is plugged in later", async () => {
   await using one = await boardAndRelease("1.0.0", "1.1.0");
   const { board, gateway } = one;
   await board.unplug();
@@ -140,7 +140,7 @@ await testNeeding(["nginx"], "uota daemon updates a board that is plugged in lat
   assertEquals(await versionOn(board), "1.1.0");
 });
 
-await testNeeding(
+testNeeding(
   ["nginx"],
   "uota daemon works from its memory while the server is away",
   async () => {
@@ -163,7 +163,7 @@ await testNeeding(
   },
 );
 
-await testNeeding(
+testNeeding(
   ["nginx"],
   "uota daemon keeps its configuration when the new one is wrong",
   async () => {
@@ -186,7 +186,7 @@ await testNeeding(
   },
 );
 
-await testNeeding(
+testNeeding(
   ["nginx"],
   "uota daemon does not touch boards that it is not to update",
   async () => {
@@ -209,7 +209,7 @@ auto = false`,
   },
 );
 
-await testNeeding(
+testNeeding(
   ["nginx"],
   "uota daemon that is stopped in a push leaves the board whole",
   async () => {
@@ -234,7 +234,7 @@ await testNeeding(
   },
 );
 
-await testNeeding(
+testNeeding(
   ["nginx"],
   "uota daemon says once what is wrong with a server, and that it is over",
   async () => {

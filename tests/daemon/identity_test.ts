@@ -4,10 +4,10 @@ import { startWasmBoard } from "../boards/mod.ts";
 import { startNginx } from "../server/nginx.ts";
 import { firmware, onBoard, packed, published, versionOn } from "../update/firmware.ts";
 import { makeGateway } from "../update/gateway.ts";
-import { testNeeding } from "../update/needs.ts";
+import { testNeeding } from "../needs.ts";
 import { DaemonProcess } from "./daemon_process.ts";
 
-await testNeeding(["nginx"], "uota daemon asks a board whose entry goes by its uid", async (t) => {
+testNeeding(["nginx"], "uota daemon asks a board whose entry goes by its uid", async (t) => {
   await using server = await startNginx();
   await server.publish({ ...published("1.1.0", packed(firmware("1.1.0"))) });
   const old = onBoard(firmware("1.0.0"));
@@ -39,7 +39,7 @@ await testNeeding(["nginx"], "uota daemon asks a board whose entry goes by its u
   });
 });
 
-await testNeeding(["nginx"], "uota daemon leaves two boards with one uid as they are", async () => {
+testNeeding(["nginx"], "uota daemon leaves two boards with one uid as they are", async () => {
   await using server = await startNginx();
   await server.publish({ ...published("1.1.0", packed(firmware("1.1.0"))) });
   const twin = { files: onBoard(firmware("1.0.0")), uid: "e6614103e7000001" };

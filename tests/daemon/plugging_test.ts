@@ -4,7 +4,7 @@ import { startWasmBoard } from "../boards/mod.ts";
 import { startNginx } from "../server/nginx.ts";
 import { digests, type Files, onBoard, packed, PROGRAM, published } from "../update/firmware.ts";
 import { makeGateway } from "../update/gateway.ts";
-import { testNeeding } from "../update/needs.ts";
+import { testNeeding } from "../needs.ts";
 import { DaemonProcess } from "./daemon_process.ts";
 
 const CYCLES = 20;
@@ -21,7 +21,7 @@ async function held(
   };
 }
 
-await testNeeding(
+testNeeding(
   ["nginx"],
   "uota daemon survives 20 cables pulled in the middle of pushes",
   async () => {

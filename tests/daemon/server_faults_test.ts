@@ -5,7 +5,7 @@ import { answerWith, type Misbehave, send, startFaultyServer } from "../server/f
 import { type Nginx, startNginx } from "../server/nginx.ts";
 import { type Files, onBoard, packed, published } from "../update/firmware.ts";
 import { makeGateway } from "../update/gateway.ts";
-import { testNeeding } from "../update/needs.ts";
+import { testNeeding } from "../needs.ts";
 import { DaemonProcess } from "./daemon_process.ts";
 
 const POLLING = 'poll_interval = "1s"';
@@ -96,7 +96,7 @@ Deno.test("uota daemon says once what is wrong with a server, and recovers by it
   }
 });
 
-await testNeeding(
+testNeeding(
   ["nginx"],
   "uota daemon waits for a server that was stopped or whose certificate has expired",
   async (t) => {

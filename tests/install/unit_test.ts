@@ -1,13 +1,13 @@
 /** How far the unit is shut off, by systemd's own measure, and that systemd understands it. */
 import { assert, assertEquals } from "../assert.ts";
 import { CHECKOUT } from "./installer.ts";
-import { testNeedingProgram } from "./needing_program.ts";
+import { testNeeding } from "../needs.ts";
 
 const UNIT = `${CHECKOUT}/config/uota-gateway.service`;
 /** Ten times what `systemd-analyze security` shows: 1.6. */
 const MOST_EXPOSURE = 16;
 
-await testNeedingProgram("systemd-analyze", "the unit's exposure is at most 1.6", async () => {
+testNeeding(["systemd-analyze"], "the unit's exposure is at most 1.6", async () => {
   const analyze = (...args: readonly string[]) =>
     new Deno.Command("systemd-analyze", { args: ["security", "--offline=true", ...args, UNIT] })
       .output();

@@ -1,6 +1,7 @@
 /** What install.sh refuses, before it writes anything. */
 import { assertEquals, assertIncludes } from "../assert.ts";
 import { CHECKOUT, runInstaller, temporaryDirectory } from "./installer.ts";
+import { testNeeding } from "../needs.ts";
 
 const WRONG: readonly (readonly [args: readonly string[], message: string])[] = [
   [["--destdir"], "--destdir needs a directory"],
@@ -20,11 +21,10 @@ Deno.test("install.sh refuses wrong usage with 2", async () => {
   }
 });
 
-Deno.test({
-  name: "install.sh asks for root where it needs it",
-  // Only root can become somebody else to see it.
-  ignore: Deno.uid() !== 0,
-  async fn() {
+testNeeding(
+  ["root", "setpriv", "unshare"],
+  "install.sh asks for root where it needs it",
+  async () => {
     await using directory = await temporaryDirectory();
     for (const path of ["install.sh", "install"]) {
       await new Deno.Command("cp", { args: ["-R", `${CHECKOUT}/${path}`, directory.path] })
@@ -37,16 +37,16 @@ Deno.test({
     assertEquals(code, 77);
     assertIncludes(stderr, "sudo ./install.sh");
   },
-});
+);
 
-Deno.test({
-  name: "install.sh says what to do where there is no systemd",
-  ignore: Deno.uid() !== 0,
-  async fn() {
+testNeeding(
+  ["root", "setpriv", "unshare"],
+  "install.sh says what to do where there is no systemd",
+  async () => {
     const { code, stderr } = await runInstaller([], {
       through: ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /run && exec "$@"', "sh"],
     });
     assertEquals(code, 69);
     assertIncludes(stderr, "systemd does not run this machine");
   },
-});
+);

@@ -3,6 +3,11 @@
  * seen as root. The sources are copied to where that user may read them.
  */
 
+import type { Need } from "../needs.ts";
+
+/** What {@linkcode openTtyAsNobody} runs. */
+export const AS_NOBODY_NEEDS: readonly Need[] = Deno.uid() === 0 ? ["setpriv"] : [];
+
 const ROOT = new URL("../../", import.meta.url);
 const NOBODY = "65534";
 const SCRIPT = `

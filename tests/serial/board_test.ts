@@ -1,9 +1,10 @@
 /** Connecting to a board, what it can, and how one leaves it. */
 import { connectBoard, pause, sha256Hex } from "../../serial/mod.ts";
 import { assert, assertEquals, assertRejects } from "../assert.ts";
-import { microbitAvailable, Probe, startMicrobit, startWasmBoard } from "../boards/mod.ts";
+import { Probe, startMicrobit, startWasmBoard } from "../boards/mod.ts";
 import { bytesOf } from "./line.ts";
 import { ALL_BYTES, failure, files, MAIN, mainRuns, onBoard, pattern } from "./on_board.ts";
+import { isMissing } from "../needs.ts";
 
 const { signal } = new AbortController();
 
@@ -152,7 +153,7 @@ Deno.test("Board.hardReset() tells that the port went away when USB starts anew"
 
 Deno.test({
   name: "Board does on a micro:bit what its 1.9 and 9 KB allow",
-  ignore: !await microbitAvailable(),
+  ignore: isMissing(["micro:bit"], "what serial/ does with a micro:bit"),
   fn: async (t) => {
     await using hardware = await startMicrobit({ files: new Map([["main.py", MAIN]]) });
     {

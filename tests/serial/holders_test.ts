@@ -4,9 +4,10 @@ import { findHolders, lockKey } from "../../serial/holders.ts";
 import { openTty } from "../../serial/tty.ts";
 import { assert, assertEquals, assertIncludes, assertRejects } from "../assert.ts";
 import { startWasmBoard } from "../boards/mod.ts";
-import { openTtyAsNobody } from "./as_nobody.ts";
-import { MPREMOTE, mpremoteAvailable } from "../boards/mpremote.ts";
+import { AS_NOBODY_NEEDS, openTtyAsNobody } from "./as_nobody.ts";
+import { MPREMOTE } from "../boards/mpremote.ts";
 import { Line } from "./line.ts";
+import { isMissing, testNeeding } from "../needs.ts";
 
 const { signal } = new AbortController();
 const LIBC = new URL("../../serial/libc.ts", import.meta.url).href;
@@ -79,7 +80,7 @@ async function canOpen(path: string): Promise<void> {
 
 Deno.test({
   name: "openTty() throws port_busy with mpremote's name and process when mpremote holds the port",
-  ignore: !await mpremoteAvailable(),
+  ignore: isMissing(["mpremote"], "a port that mpremote holds"),
   fn: async () => {
     await using board = await startWasmBoard();
     {
@@ -104,14 +105,18 @@ Deno.test("openTty() throws port_busy when a program holds the port's flock", as
   await canOpen(line.path);
 });
 
-Deno.test("openTty() names the holder when the user may not see its descriptors", async () => {
-  await using line = new Line();
-  await Deno.chmod(line.path, 0o666);
-  await using program = await Program.opening(line.path, "libc.lockExclusively(fd);");
-  const { code, message } = await openTtyAsNobody(line.path);
-  assertEquals(code, "port_busy");
-  assertIncludes(message, `(process ${program.pid})`);
-});
+testNeeding(
+  AS_NOBODY_NEEDS,
+  "openTty() names the holder when the user may not see its descriptors",
+  async () => {
+    await using line = new Line();
+    await Deno.chmod(line.path, 0o666);
+    await using program = await Program.opening(line.path, "libc.lockExclusively(fd);");
+    const { code, message } = await openTtyAsNobody(line.path);
+    assertEquals(code, "port_busy");
+    assertIncludes(message, `(process ${program.pid})`);
+  },
+);
 
 Deno.test("openTty() opens a pty when a program has it open without a lock", async () => {
   await using line = new Line();

@@ -3,15 +3,10 @@ import { RawRepl } from "../../serial/raw_repl.ts";
 import { openTty } from "../../serial/tty.ts";
 import { UotaError } from "../../errors/mod.ts";
 import { assert, assertEquals, assertIncludes, assertRejects } from "../assert.ts";
-import {
-  microbitAvailable,
-  Probe,
-  startMicrobit,
-  startWasmBoard,
-  type WasmBoard,
-} from "../boards/mod.ts";
+import { Probe, startMicrobit, startWasmBoard, type WasmBoard } from "../boards/mod.ts";
 import { bytesOf, Line } from "./line.ts";
 import { type Exchange, TappedPort } from "./tapped_port.ts";
+import { isMissing } from "../needs.ts";
 
 const { signal } = new AbortController();
 const BANNER = /\r\nMicroPython [^\r\n]*\r\n(Type [^\r\n]*\r\n)?>>> /;
@@ -265,7 +260,7 @@ Deno.test("RawRepl.restartProgram() runs boot.py and main.py", async () => {
 
 Deno.test({
   name: "RawRepl.enter() gets into a micro:bit whose main.py computes in a loop",
-  ignore: !await microbitAvailable(),
+  ignore: isMissing(["micro:bit"], "what serial/ does with a micro:bit"),
   fn: async () => {
     await using board = await startMicrobit({
       files: new Map([["main.py", bytesOf("while True: pass")]]),

@@ -3,10 +3,11 @@ import { RawRepl } from "../../serial/raw_repl.ts";
 import { openTty, type SerialPort } from "../../serial/tty.ts";
 import { UotaError } from "../../errors/mod.ts";
 import { assert, assertEquals, assertIncludes, assertRejects } from "../assert.ts";
-import { microbitAvailable, startMicrobit, startWasmBoard } from "../boards/mod.ts";
+import { startMicrobit, startWasmBoard } from "../boards/mod.ts";
 import { bytesOf, latin1, Line } from "./line.ts";
 import { awaitEntry, awaitRawPaste, RAW_PASTE_REQUEST, takePaste } from "./raw_repl_device.ts";
 import { TappedPort } from "./tapped_port.ts";
+import { isMissing } from "../needs.ts";
 
 const { signal } = new AbortController();
 
@@ -238,7 +239,7 @@ Deno.test("RawRepl.execute() takes large output and every byte but 04", async ()
 Deno.test({
   name:
     "RawRepl.execute() runs scripts of some length on a micro:bit, and tells of its MemoryError",
-  ignore: !await microbitAvailable(),
+  ignore: isMissing(["micro:bit"], "what serial/ does with a micro:bit"),
   fn: async () => {
     await using board = await startMicrobit();
     await using port = await TappedPort.open(board.port, { signal });

@@ -1,8 +1,9 @@
 import { UotaError } from "../../errors/mod.ts";
 import { openTty, type SerialPort } from "../../serial/tty.ts";
 import { assert, assertEquals, assertIncludes, assertRejects } from "../assert.ts";
-import { openTtyAsNobody } from "./as_nobody.ts";
+import { AS_NOBODY_NEEDS, openTtyAsNobody } from "./as_nobody.ts";
 import { bytesOf, latin1, Line } from "./line.ts";
+import { testNeeding } from "../needs.ts";
 
 const { signal } = new AbortController();
 
@@ -51,13 +52,17 @@ Deno.test("openTty() says that the path is no serial port when it is none", asyn
   await Deno.remove(directory);
 });
 
-Deno.test("openTty() throws port_denied with the group to join when the user may not open it", async () => {
-  await using line = new Line();
-  await Deno.chmod(line.path, 0);
-  const { code, message } = await openTtyAsNobody(line.path);
-  assertEquals(code, "port_denied");
-  assertIncludes(message, "dialout");
-});
+testNeeding(
+  AS_NOBODY_NEEDS,
+  "openTty() throws port_denied with the group to join when the user may not open it",
+  async () => {
+    await using line = new Line();
+    await Deno.chmod(line.path, 0);
+    const { code, message } = await openTtyAsNobody(line.path);
+    assertEquals(code, "port_denied");
+    assertIncludes(message, "dialout");
+  },
+);
 
 Deno.test("openTty() throws port_busy when the port is open already, and frees it on closing", async () => {
   await using line = new Line();

@@ -39,20 +39,6 @@ export interface Nginx extends AsyncDisposable {
   log(): Promise<readonly LoggedRequest[]>;
 }
 
-/** Why tests that need nginx are skipped, or null. CI has everything, so nothing is skipped there. */
-export async function whyNoNginx(): Promise<string | null> {
-  if (Deno.env.has("CI")) return null;
-  for (const [command, option] of [["nginx", "-v"], ["openssl", "version"]] as const) {
-    try {
-      await new Deno.Command(command, { args: [option], stderr: "null", stdout: "null" }).output();
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return `${command} is not installed`;
-      throw error;
-    }
-  }
-  return null;
-}
-
 /** Answered by every server, so that {@linkcode Nginx.log} can tell what came before. */
 const SENTINEL = "/.sentinel";
 const ATTEMPTS = 5;

@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
-import { startNginx, whyNoNginx } from "./nginx.ts";
+import { startNginx } from "./nginx.ts";
+import { testNeeding } from "../needs.ts";
 
-const why = await whyNoNginx();
-if (why !== null) console.warn(`Tests with nginx are skipped: ${why}`);
-
-Deno.test({
-  name: "startNginx() serves published files over HTTP and TLS, and logs",
-  ignore: why !== null,
-  fn: async () => {
+testNeeding(
+  ["nginx"],
+  "startNginx() serves published files over HTTP and TLS, and logs",
+  async () => {
     await using server = await startNginx();
     await server.publish({ "latest": "1.0;a.tgz", "v2/x.bin": Uint8Array.of(1, 2) });
     const response = await fetch(`${server.url}latest`, { headers: { authorization: "x" } });
@@ -22,12 +20,8 @@ Deno.test({
     ]);
     assert.equal(log[0]?.authorization, "x");
   },
-});
+);
 
-Deno.test({
-  name: "startNginx() says what is wrong when nginx does not start",
-  ignore: why !== null,
-  fn: async () => {
-    await assert.rejects(startNginx({ directives: "nonsense;" }), /did not start.*nonsense/s);
-  },
+testNeeding(["nginx"], "startNginx() says what is wrong when nginx does not start", async () => {
+  await assert.rejects(startNginx({ directives: "nonsense;" }), /did not start.*nonsense/s);
 });

@@ -12,7 +12,7 @@ import {
   published,
   versionOn,
 } from "../update/firmware.ts";
-import { testInMachine } from "./needing_machine.ts";
+import { testNeeding } from "../needs.ts";
 import { Machine } from "./nspawn.ts";
 
 const INSTALL = "/srv/uota-gateway/install.sh";
@@ -23,7 +23,7 @@ function publish(server: Nginx, release: Files): Promise<void> {
   return server.publish({ ...published(String(release["version"]), packed(release)) });
 }
 
-await testInMachine("the daemon as a service of a real systemd", async (t) => {
+testNeeding(["machine", "nginx"], "the daemon as a service of a real systemd", async (t) => {
   await using server = await startNginx();
   await publish(server, firmware("1.1.0"));
   await using machine = await Machine.start({ directories: { "/srv/uota-gateway": CHECKOUT } });

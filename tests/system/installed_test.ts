@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertIncludes } from "../assert.ts";
 import { CHECKOUT } from "../install/installer.ts";
 import { startWasmBoard } from "../boards/mod.ts";
-import { testInMachine } from "./needing_machine.ts";
+import { testNeeding } from "../needs.ts";
 import { Machine } from "./nspawn.ts";
 
 const INSTALL = "/srv/uota-gateway/install.sh";
@@ -11,7 +11,7 @@ const CONFIGURATION = '[source]\nurl = "http://127.0.0.1:9/"\n';
 /** Runs another command of uota in the daemon's place, with all that the unit forbids. */
 const ONE_COMMAND = ["[Service]", "Type=oneshot", "ExecStart=", "Restart=no"];
 
-await testInMachine("install.sh under a real systemd", async (t) => {
+testNeeding(["machine", "systemd-analyze"], "install.sh under a real systemd", async (t) => {
   await using machine = await Machine.start({
     directories: { "/srv/uota-gateway": CHECKOUT },
   });

@@ -13,7 +13,7 @@ import { MachineCgroups } from "./cgroups.ts";
 import { layMachineRoot, READY_LINE } from "./machine_root.ts";
 import { Transcript, within } from "./transcript.ts";
 
-const NSPAWN = "/usr/bin/systemd-nspawn";
+const NSPAWN = "systemd-nspawn";
 const BOOT_MS = 60_000;
 const SHUTDOWN_MS = 60_000;
 /** Where the machine sees the host's pseudo-terminals, which emulated boards hang on. */
@@ -32,29 +32,6 @@ export interface CommandResult {
 export interface MachineOptions {
   /** Directories of the host to be seen in the machine, read-only: path there by path here. */
   readonly directories?: Readonly<Record<string, string>>;
-}
-
-/**
- * Why tests that need a machine are skipped, or null.
- *
- * @param programs what has to be in /usr/bin
- * @throws {Error} in CI, where machines have to boot
- */
-export async function whyNoMachine(programs: readonly string[] = []): Promise<string | null> {
-  const why = await missingForMachine(programs);
-  if (why !== null && Deno.env.has("CI")) throw new Error(`CI boots test machines, but ${why}`);
-  return why;
-}
-
-async function missingForMachine(programs: readonly string[]): Promise<string | null> {
-  if (Deno.uid() !== 0) return "only root can boot a machine";
-  const needed = [NSPAWN, "/usr/lib/systemd/systemd", "/usr/bin/dbus-daemon"]
-    .concat(programs.map((program) => `/usr/bin/${program}`));
-  for (const path of needed) {
-    const found = await Deno.stat(path).then(() => true, () => false);
-    if (!found) return `${path} is missing, .ci/run lists the packages that bring it`;
-  }
-  return null;
 }
 
 /** A running machine. */

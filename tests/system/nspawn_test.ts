@@ -1,14 +1,14 @@
 /** That the machine which the tests of the daemon run in is what they take it for. */
 import { assertEquals, assertIncludes, assertRejects } from "../assert.ts";
 import { Line } from "../serial/line.ts";
-import { testInMachine } from "./needing_machine.ts";
+import { testNeeding } from "../needs.ts";
 import { Machine } from "./nspawn.ts";
 
 /** A console's device, which no unit with DevicePolicy=closed may use unasked. */
 const SERIAL_CONSOLE = ["c", "4", "64"];
 const AS_DIALOUT = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--groups=dialout"];
 
-await testInMachine("Machine boots, runs what it is told and powers off", async () => {
+testNeeding(["machine"], "Machine boots, runs what it is told and powers off", async () => {
   await using machine = await Machine.start();
 
   const state = await machine.run(["systemctl", "is-system-running", "--wait"]);
@@ -23,7 +23,7 @@ await testInMachine("Machine boots, runs what it is told and powers off", async 
   await assertRejects(() => Deno.stat(machine.root), Deno.errors.NotFound);
 });
 
-await testInMachine("Machine leaves the host's files alone", async () => {
+testNeeding(["machine"], "Machine leaves the host's files alone", async () => {
   await using machine = await Machine.start();
 
   const inUsr = await machine.run(["touch", "/usr/lib/of-the-host"]);
@@ -33,7 +33,7 @@ await testInMachine("Machine leaves the host's files alone", async () => {
   await assertRejects(() => Deno.stat("/usr/local/of-the-machine"), Deno.errors.NotFound);
 });
 
-await testInMachine("Machine holds units to their DeviceAllow", async () => {
+testNeeding(["machine"], "Machine holds units to their DeviceAllow", async () => {
   await using machine = await Machine.start();
   await machine.run(["mknod", "/dev/console-port", ...SERIAL_CONSOLE]);
   const open = async (...properties: readonly string[]) => {
@@ -48,7 +48,8 @@ await testInMachine("Machine holds units to their DeviceAllow", async () => {
   assertEquals(await open("DevicePolicy=closed"), 2);
 });
 
-await testInMachine(
+testNeeding(
+  ["machine"],
   "Machine.plug() makes a port that dialout may use until unplugged",
   async () => {
     await using machine = await Machine.start();

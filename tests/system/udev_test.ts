@@ -4,7 +4,7 @@
  */
 import { assertEquals } from "../assert.ts";
 import { CHECKOUT } from "../install/installer.ts";
-import { testInMachine } from "./needing_machine.ts";
+import { testNeeding } from "../needs.ts";
 import { Machine } from "./nspawn.ts";
 
 interface UsbPort {
@@ -33,7 +33,8 @@ const CP2102 = {
 };
 const MODEM = { ...PICO, vendor: "12d1", product: "1506", serial: "A1", port: "ttyUSB1" };
 
-await testInMachine(
+testNeeding(
+  ["machine", "udevadm", "umockdev-run"],
   "the udev rule names boards and keeps ModemManager away from them only",
   async () => {
     await using machine = await Machine.start();

@@ -6,21 +6,23 @@ import { Probe, startMicrobit, type WasmBoard } from "../boards/mod.ts";
 import { type BoardRig, startBoardRig } from "./board_rig.ts";
 import { dataFiles, digests, type Files, firmware, onBoard, packed } from "./firmware.ts";
 import { makeGateway } from "./gateway.ts";
-import { testNeeding } from "./needs.ts";
-import { CTRL_BACKSLASH, CTRL_C, CTRL_Z, Person } from "./person.ts";
+import { testNeeding } from "../needs.ts";
+import { CTRL_BACKSLASH, CTRL_C, CTRL_Q, CTRL_S, CTRL_Z, Person } from "./person.ts";
 
 const MAIN = new URL("../../agent/main.ts", import.meta.url).pathname;
 const OLD = firmware("1.0.0", { "lib/a.py": "a = 1\n" });
 const NEW = firmware("2.0.0", { "lib/a.py": "a = 2\n", "b.py": "b = 2\n" });
 const LARGE: Files = { ...NEW, ...dataFiles(6, 20_000) };
+const [VERSION_OF_LARGE = ""] = digests(onBoard({ version: "2.0.0" }));
 /** In the middle of the transfer of LARGE. */
 const MIDDLE_BYTES = 60_000;
 
 async function updating(
   rig: Pick<BoardRig, "gateway" | "pack">,
   release: Files,
+  more: readonly string[] = [],
 ): Promise<Person> {
-  const flags = ["--board", "all", "--archive", await rig.pack(release)];
+  const flags = [...more, "--board", "all", "--archive", await rig.pack(release)];
   return new Person(
     [Deno.execPath(), "run", "-A", MAIN, "--config", rig.gateway.configFile, "update", ...flags],
   );
@@ -80,74 +82,108 @@ const HANDS: readonly {
 ];
 
 for (const { name, code, act } of HANDS) {
-  Deno.test(`uota update ends the transfer at ${name}, and the old program runs again`, async () => {
-    await using rig = await startBoardRig(OLD);
-    const before = await installed(rig.board);
-    const stopped = Promise.withResolvers<Person>();
-    const held = rig.board.atByte(MIDDLE_BYTES, async () => await act(await stopped.promise));
-    await using person = await updating(rig, LARGE);
-    stopped.resolve(person);
-    await held;
-    assertEquals(await person.ended(), { code, signal: null }, person.screen);
-    assertEquals(await installed(rig.board), before);
-    await assertProgramRuns(rig.board.port);
-  });
-}
-
-Deno.test("uota update carries a commit through at Ctrl-C and when its window is closed", async (t) => {
-  const before = await changesBeforeCommit();
-  for (const { name, code, act } of HANDS) {
-    await t.step(name, async () => {
-      // Watched, the program is seen to be in its loop before the run ends.
-      await using rig = await startBoardRig(OLD, { gateway: { confirm: "500ms" } });
+  testNeeding(
+    ["setsid"],
+    `uota update ends the transfer at ${name}, and the old program runs again`,
+    async () => {
+      await using rig = await startBoardRig(OLD);
+      const before = await installed(rig.board);
       const stopped = Promise.withResolvers<Person>();
-      const held = rig.board.atChange(before + 2, async () => await act(await stopped.promise));
-      await using person = await updating(rig, NEW);
+      const held = rig.board.atByte(MIDDLE_BYTES, async () => await act(await stopped.promise));
+      await using person = await updating(rig, LARGE);
       stopped.resolve(person);
       await held;
       assertEquals(await person.ended(), { code, signal: null }, person.screen);
-      assertEquals(await installed(rig.board), digests(onBoard(NEW)));
+      assertEquals(await installed(rig.board), before);
       await assertProgramRuns(rig.board.port);
+    },
+  );
+}
+
+testNeeding(
+  ["setsid"],
+  "uota update carries a commit through at Ctrl-C and when its window is closed",
+  async (t) => {
+    const before = await changesBeforeCommit();
+    for (const { name, code, act } of HANDS) {
+      await t.step(name, async () => {
+        // Watched, the program is seen to be in its loop before the run ends.
+        await using rig = await startBoardRig(OLD, { gateway: { confirm: "500ms" } });
+        const stopped = Promise.withResolvers<Person>();
+        const held = rig.board.atChange(before + 2, async () => await act(await stopped.promise));
+        await using person = await updating(rig, NEW);
+        stopped.resolve(person);
+        await held;
+        assertEquals(await person.ended(), { code, signal: null }, person.screen);
+        assertEquals(await installed(rig.board), digests(onBoard(NEW)));
+        await assertProgramRuns(rig.board.port);
+      });
+    }
+  },
+);
+
+testNeeding(
+  ["setsid"],
+  "uota update aborts at the second Ctrl-C, gives the cursor back, and is settled later",
+  async () => {
+    await using rig = await startBoardRig(OLD);
+    const stopped = Promise.withResolvers<Person>();
+    const held = rig.board.atByte(MIDDLE_BYTES, async () => {
+      const person = await stopped.promise;
+      await person.type(CTRL_C);
+      await person.sees(/stopping; press Ctrl-C again to abort/);
+      // What a key that bounces does: it is the same stroke.
+      await person.type(CTRL_C);
+      await pause(BOUNCE_MS, new AbortController().signal);
+      assert(await isAlive(person.pid), person.screen);
+      await person.type(CTRL_C);
+      // The board is held meanwhile: nothing else could end the program.
+      assertEquals(await person.ended(), { code: 130, signal: null }, person.screen);
     });
+    await using person = await updating(rig, LARGE);
+    stopped.resolve(person);
+    await held;
+    assert(person.screen.lastIndexOf("\x1b[?25h") > person.screen.lastIndexOf("\x1b[?25l"));
+    assertEquals((await rig.install(LARGE)).outcome, "updated");
+    assertEquals(digests(await rig.board.files()), digests(onBoard(LARGE)));
+  },
+);
+
+testNeeding(
+  ["setsid"],
+  "uota update is not suspended by Ctrl-Z while boards wait for it",
+  async () => {
+    await using rig = await startBoardRig(OLD);
+    const stopped = Promise.withResolvers<Person>();
+    const held = rig.board.atByte(MIDDLE_BYTES, async () => {
+      const person = await stopped.promise;
+      await person.type(CTRL_Z);
+      await person.sees(/not suspended/);
+    });
+    await using person = await updating(rig, LARGE);
+    stopped.resolve(person);
+    await held;
+    assertEquals(await person.ended(), { code: 0, signal: null }, person.screen);
+    assertEquals(digests(await rig.board.files()), digests(onBoard(LARGE)));
+  },
+);
+
+testNeeding(["setsid"], "uota update goes on while its terminal takes nothing", async () => {
+  await using rig = await startBoardRig(OLD);
+  const stopped = Promise.withResolvers<Person>();
+  const held = rig.board.atByte(MIDDLE_BYTES, async () => {
+    await (await stopped.promise).type(CTRL_S);
+  });
+  await using person = await updating(rig, LARGE, ["--verbose"]);
+  stopped.resolve(person);
+  await held;
+  // All of the update is over before anybody lets the terminal go on.
+  while (!digests(await rig.board.files()).includes(VERSION_OF_LARGE)) {
+    await new Promise((resolve) => setTimeout(resolve));
   }
-});
-
-Deno.test("uota update aborts at the second Ctrl-C, gives the cursor back, and is settled later", async () => {
-  await using rig = await startBoardRig(OLD);
-  const stopped = Promise.withResolvers<Person>();
-  const held = rig.board.atByte(MIDDLE_BYTES, async () => {
-    const person = await stopped.promise;
-    await person.type(CTRL_C);
-    await person.sees(/stopping; press Ctrl-C again to abort/);
-    // What a key that bounces does: it is the same stroke.
-    await person.type(CTRL_C);
-    await pause(BOUNCE_MS, new AbortController().signal);
-    assert(await isAlive(person.pid), person.screen);
-    await person.type(CTRL_C);
-    // The board is held meanwhile: nothing else could end the program.
-    assertEquals(await person.ended(), { code: 130, signal: null }, person.screen);
-  });
-  await using person = await updating(rig, LARGE);
-  stopped.resolve(person);
-  await held;
-  assert(person.screen.lastIndexOf("\x1b[?25h") > person.screen.lastIndexOf("\x1b[?25l"));
-  assertEquals((await rig.install(LARGE)).outcome, "updated");
-  assertEquals(digests(await rig.board.files()), digests(onBoard(LARGE)));
-});
-
-Deno.test("uota update is not suspended by Ctrl-Z while boards wait for it", async () => {
-  await using rig = await startBoardRig(OLD);
-  const stopped = Promise.withResolvers<Person>();
-  const held = rig.board.atByte(MIDDLE_BYTES, async () => {
-    const person = await stopped.promise;
-    await person.type(CTRL_Z);
-    await person.sees(/not suspended/);
-  });
-  await using person = await updating(rig, LARGE);
-  stopped.resolve(person);
-  await held;
+  await person.type(CTRL_Q);
+  await person.sees(/1 board: 1 updated/);
   assertEquals(await person.ended(), { code: 0, signal: null }, person.screen);
-  assertEquals(digests(await rig.board.files()), digests(onBoard(LARGE)));
 });
 
 async function isAlive(pid: number): Promise<boolean> {
@@ -169,17 +205,19 @@ Deno.test("uota update goes on when nobody reads what it says any more", async (
 const ON_MICROBIT: Files = {
   "main.py": "from microbit import sleep\nprint('old runs')\nwhile True: sleep(20)\n",
   "a.py": "a = 1\n".repeat(20),
+  "b.py": "b = 1\n",
   "version": "1.0\n",
 };
 const FOR_MICROBIT: Files = {
   "main.py": "from microbit import sleep\nprint('new runs')\nwhile True: sleep(20)\n",
-  "a.py": "a = 2\n".repeat(30),
-  "b.py": "b = 2\n".repeat(30),
+  "a.py": "a = 2\n".repeat(60),
+  "b.py": "b = 2\n".repeat(60),
+  "c.py": "c = 2\n".repeat(30),
   "version": "2.0\n",
 };
 
-await testNeeding(
-  ["micro:bit"],
+testNeeding(
+  ["micro:bit", "setsid"],
   "uota update puts a micro:bit's old files back at Ctrl-C, and its old program runs again",
   async () => {
     await using board = await startMicrobit({ files: plain(ON_MICROBIT) });
@@ -203,7 +241,7 @@ await testNeeding(
       const text = await probe.print(`print(repr(open(${JSON.stringify(name)}).read()))`);
       assertEquals(text, repr(String(content)));
     }
-    assertEquals(await probe.print("import os\nprint(len(os.listdir()))"), "3");
+    assertEquals(await probe.print("import os\nprint(len(os.listdir()))"), "4");
   },
 );
 

@@ -5,7 +5,7 @@ import { startNginx } from "../server/nginx.ts";
 import { digests, type Files, onBoard, packedByTar, PROGRAM, sha256 } from "./firmware.ts";
 import { makeGateway } from "./gateway.ts";
 import { mpremoteCommand, readBack } from "./mpremote.ts";
-import { testNeeding } from "./needs.ts";
+import { testNeeding } from "../needs.ts";
 
 const RELEASE: Files = {
   "main.py": `# Release 2.0.1\n${PROGRAM}`,
@@ -13,8 +13,8 @@ const RELEASE: Files = {
   "version": "2.0.1\n",
 };
 
-await testNeeding(
-  ["nginx", "micro:bit", "mpremote"],
+testNeeding(
+  ["nginx", "micro:bit", "mpremote", "tar", "gzip"],
   "uota update brings two boards and a micro:bit to what tar packed and a hand wrote",
   async (t) => {
     await using server = await startNginx();
@@ -110,8 +110,8 @@ function withoutMeasurements(board: Record<string, unknown>): Record<string, unk
   return rest;
 }
 
-await testNeeding(
-  ["mpremote"],
+testNeeding(
+  ["mpremote", "tar", "gzip"],
   "uota update leaves exactly the archive less the excluded and the deleted",
   async () => {
     const before: Files = {

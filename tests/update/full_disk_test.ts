@@ -4,6 +4,7 @@ import { TextLineStream } from "../agent/daemon/text_lines.ts";
 import { startWasmBoard } from "../boards/mod.ts";
 import { digests, type Files, onBoard, packed } from "./firmware.ts";
 import { makeGateway } from "./gateway.ts";
+import { testNeeding } from "../needs.ts";
 
 const MAIN = new URL("../../agent/main.ts", import.meta.url).pathname;
 const OLD: Files = { "main.py": "print('old')\n", "version": "1.0\n" };
@@ -11,10 +12,10 @@ const RAISING: Files = { "main.py": "1/0\n", "added.py": "", "version": "2.0\n" 
 /** Puts a small disk where the state is, for this process and its children only. */
 const ON_SMALL_DISK = `mount -t tmpfs -o size=400k none "$1" && shift && exec "$@"`;
 
-Deno.test({
-  name: "uota update goes back to the old release also while the disk is full",
-  ignore: Deno.uid() !== 0, // Only root can mount a small disk.
-  async fn() {
+testNeeding(
+  ["root", "unshare"],
+  "uota update goes back to the old release also while the disk is full",
+  async () => {
     await using board = await startWasmBoard({ files: onBoard(OLD) });
     await using gateway = await makeGateway({ ports: [board.port], confirm: "2s" });
     const archive = `${gateway.directory}/firmware.tar.gz`;
@@ -48,7 +49,7 @@ Deno.test({
     const installed = [...await board.files()].filter(([path]) => !path.startsWith("/.uota/"));
     assertEquals(digests(new Map(installed)), digests(onBoard(OLD)));
   },
-});
+);
 
 /** Takes what is left of a disk, to the last block. */
 async function fill(path: string): Promise<void> {

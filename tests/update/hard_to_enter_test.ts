@@ -4,7 +4,7 @@ import { Probe, startMicrobit, startWasmBoard, type WasmBoard } from "../boards/
 import { digests, type Files, onBoard, packed } from "./firmware.ts";
 import { inShort, makeGateway, onlyOutcome } from "./gateway.ts";
 import { mpremoteCommand } from "./mpremote.ts";
-import { testNeeding } from "./needs.ts";
+import { testNeeding } from "../needs.ts";
 
 const NEW: Files = { "main.py": "print('new')\n", "version": "2.0\n" };
 const IDLE = "import time\nwhile True:\n    time.sleep_ms(20)\n";
@@ -92,7 +92,7 @@ async function leaveInPaste(port: string): Promise<void> {
   await probe.send("print('half of a scri");
 }
 
-await testNeeding(
+testNeeding(
   ["micro:bit"],
   "update() interrupts a micro:bit that loops without a pause",
   async () => {
@@ -111,7 +111,7 @@ await testNeeding(
   },
 );
 
-await testNeeding(
+testNeeding(
   ["mpremote"],
   "uota update leaves a port alone that mpremote holds, and names it",
   async () => {

@@ -4,7 +4,7 @@ import { Probe, startMicrobit } from "../boards/mod.ts";
 import { type Files, onBoard, packed } from "./firmware.ts";
 import { inShort, makeGateway, onlyOutcome } from "./gateway.ts";
 import { mpremoteCommand } from "./mpremote.ts";
-import { testNeeding } from "./needs.ts";
+import { testNeeding } from "../needs.ts";
 
 const OLD: Files = {
   "main.py": "print('old')\n",
@@ -32,7 +32,7 @@ function sizesOf(files: Files): readonly string[] {
   return Object.entries(files).map(([path, { length }]) => `${path} ${length}`).sort();
 }
 
-await testNeeding(
+testNeeding(
   ["micro:bit", "mpremote"],
   "update() puts the old files back when it is stopped in the middle of a micro:bit",
   async () => {
@@ -67,7 +67,7 @@ const WATCHED: Files = {
   "main.py": "from microbit import sleep\nprint('new runs')\nwhile True: sleep(20)\n",
 };
 
-await testNeeding(
+testNeeding(
   ["micro:bit", "mpremote"],
   "update() goes back in place when main.py raises on a micro:bit, and the old program runs again",
   async () => {
@@ -85,7 +85,7 @@ await testNeeding(
   },
 );
 
-await testNeeding(
+testNeeding(
   ["micro:bit", "mpremote"],
   "rollback() takes a micro:bit back to the release that the gateway installed before",
   async () => {

@@ -5,7 +5,7 @@ import { watchPort } from "../boards/port_watch.ts";
 import { startBoardRig } from "./board_rig.ts";
 import { digests, type Files, onBoard, packed } from "./firmware.ts";
 import { inShort, makeGateway, onlyOutcome } from "./gateway.ts";
-import { testNeeding } from "./needs.ts";
+import { testNeeding } from "../needs.ts";
 
 const OLD: Files = { "main.py": "print('old')\n", "version": "1.0\n" };
 const NEW: Files = { "main.py": "print('new')\n", "version": "2.0\n" };
@@ -25,7 +25,7 @@ Deno.test("update() says how much space is missing, and leaves the board as it i
   );
 });
 
-await testNeeding(
+testNeeding(
   ["micro:bit"],
   "update() refuses a release with directories for a micro:bit before it writes",
   async () => {

@@ -6,13 +6,13 @@ import { openssl } from "../server/certificates.ts";
 import { startNginx } from "../server/nginx.ts";
 import { digests, type Files, onBoard, packed, published, sha256 } from "./firmware.ts";
 import { inShort, makeGateway, onlyOutcome } from "./gateway.ts";
-import { testNeeding } from "./needs.ts";
+import { testNeeding } from "../needs.ts";
 
 const OLD: Files = { "main.py": "print('old')\n", "version": "2.0.0\n" };
 const NEW: Files = { "main.py": "print('new')\n", "version": "2.0.1\n" };
 const ARCHIVE = packed(NEW);
 
-await testNeeding(["nginx"], "uota update takes the valid examples of uOTA's README", async (t) => {
+testNeeding(["nginx"], "uota update takes the valid examples of uOTA's README", async (t) => {
   await using server = await startNginx();
   await using board = await startWasmBoard({ files: onBoard(OLD) });
   const examples = {
@@ -37,7 +37,7 @@ await testNeeding(["nginx"], "uota update takes the valid examples of uOTA's REA
   }
 });
 
-await testNeeding(
+testNeeding(
   ["nginx"],
   "uota update refuses the invalid examples of uOTA's README",
   async (t) => {
@@ -63,7 +63,7 @@ await testNeeding(
   },
 );
 
-await testNeeding(["nginx"], "uota update goes to no server but the pinned one", async (t) => {
+testNeeding(["nginx"], "uota update goes to no server but the pinned one", async (t) => {
   await using server = await startNginx();
   await server.publish(published("2.0.1", ARCHIVE));
   await using board = await startWasmBoard({ files: onBoard(OLD) });
@@ -118,7 +118,7 @@ async function pinsOf(certificateFile: string): Promise<{ uota: string; spki: st
   };
 }
 
-await testNeeding(
+testNeeding(
   ["nginx"],
   "update() asks for the additional space that latest states",
   async () => {

@@ -15,6 +15,9 @@ const AT_TERMINAL = 'exec setsid --ctty "$@" <"$0" >"$0" 2>&1';
 const BOUND_MS = 60_000;
 
 export const CTRL_C = "\x03";
+/** The terminal takes nothing until Ctrl-Q, and whoever writes to it waits. */
+export const CTRL_S = "\x13";
+export const CTRL_Q = "\x11";
 export const CTRL_Z = "\x1a";
 export const CTRL_BACKSLASH = "\x1c";
 

@@ -7,10 +7,10 @@ import { watchPort } from "../boards/port_watch.ts";
 import { startNginx } from "../server/nginx.ts";
 import { digests, onBoard, packed, published } from "./firmware.ts";
 import { makeGateway } from "./gateway.ts";
-import { testNeeding } from "./needs.ts";
+import { testNeeding } from "../needs.ts";
 import { REFUSALS } from "./refused_releases.ts";
 
-await testNeeding(["nginx"], "update() refuses a hostile or broken publication", async (t) => {
+testNeeding(["nginx"], "update() refuses a hostile or broken publication", async (t) => {
   await using server = await startNginx();
   await using board = await startWasmBoard({
     files: onBoard({ "main.py": "print('old')\n", "boot.py": "x = 1\n", version: "1.0" }),

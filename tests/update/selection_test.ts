@@ -4,7 +4,7 @@ import { startWasmBoard } from "../boards/mod.ts";
 import { startNginx } from "../server/nginx.ts";
 import { type Files, onBoard, packed, published } from "./firmware.ts";
 import { inShort, makeGateway } from "./gateway.ts";
-import { testNeeding } from "./needs.ts";
+import { testNeeding } from "../needs.ts";
 
 const OLD: Files = { "main.py": "print('old')\n", "version": "1.0\n" };
 
@@ -12,7 +12,7 @@ function firmware(version: string): Uint8Array {
   return packed({ "main.py": `print(${version})\n`, version });
 }
 
-await testNeeding(
+testNeeding(
   ["nginx"],
   "uota update takes each board's own source, pin and name",
   async (t) => {

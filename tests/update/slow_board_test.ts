@@ -1,5 +1,7 @@
 /** A board that dawdles costs the other boards a while at most, and is left whole itself. */
 import { symlink } from "node:fs/promises";
+import { UotaError } from "../../errors/mod.ts";
+import { Daemon } from "../../agent/daemon/daemon.ts";
 import { Claims } from "../../agent/fleet/claims.ts";
 import { Turns } from "../../agent/fleet/turns.ts";
 import type { ProgressEvent } from "../../agent/attempts.ts";
@@ -11,7 +13,9 @@ import { startWasmBoard } from "../boards/mod.ts";
 import { ManualClock } from "../manual_clock.ts";
 import { Line } from "../serial/line.ts";
 import { awaitEntry, RAW_PASTE_REQUEST, takePaste } from "../serial/raw_repl_device.ts";
-import { firmware, onBoard, packed } from "./firmware.ts";
+import { testNeeding } from "../needs.ts";
+import { startNginx } from "../server/nginx.ts";
+import { firmware, onBoard, packed, published } from "./firmware.ts";
 import { type Gateway, inShort, makeGateway } from "./gateway.ts";
 
 const OLD = firmware("1.0.0");
@@ -44,7 +48,7 @@ interface Pair extends AsyncDisposable {
 }
 
 /** A port whose board dawdles, first by name, and another one with a board as it should be. */
-async function startPair(): Promise<Pair> {
+async function startPair(options: { readonly url?: string } = {}): Promise<Pair> {
   await using stack = new AsyncDisposableStack();
   const directory = await Deno.makeTempDir({ prefix: "uota-slow-" });
   stack.defer(() => Deno.remove(directory, { recursive: true }));
@@ -59,7 +63,7 @@ async function startPair(): Promise<Pair> {
     // It goes on until its line is closed.
     await device.catch(() => {});
   });
-  const gateway = stack.use(await makeGateway({ ports: [`${directory}/tty*`] }));
+  const gateway = stack.use(await makeGateway({ ...options, ports: [`${directory}/tty*`] }));
   const archive = `${gateway.directory}/firmware.tar.gz`;
   await Deno.writeFile(archive, packed(NEW));
   const all = stack.move();
@@ -89,6 +93,39 @@ Deno.test("surveyBoards() with one job asks the next board after one that dawdle
   assertEquals(boards.map(({ reason }) => reason?.code ?? null), ["too_slow", null]);
   assertEquals(boards[1]?.version, "1.0.0");
 });
+
+testNeeding(
+  ["nginx"],
+  "Daemon with one job updates the next board, and tells of the one that dawdles once",
+  async () => {
+    await using server = await startNginx();
+    await server.publish({ ...published("2.0.0", packed(NEW)) });
+    await using pair = await startPair({ url: server.url });
+    const { gateway: { config }, clock, slowPort } = pair;
+    const stop = new AbortController();
+    const updated = Promise.withResolvers<void>();
+    const told: string[] = [];
+    const daemon = new Daemon({
+      config: { ...config, gateway: { ...config.gateway, jobs: 1 } },
+      loadConfig: () => Promise.resolve(config),
+      events: {
+        write({ message, outcome }) {
+          told.push(message);
+          if (outcome?.outcome === "updated") updated.resolve();
+        },
+        [Symbol.dispose]() {},
+      },
+      ...{ manager: null, signal: stop.signal, random: () => 0, clock },
+      serve: () => Promise.resolve(new AsyncDisposableStack()),
+    });
+    const running = daemon.run();
+    await Promise.race([updated.promise, running]);
+    stop.abort(new UotaError("cancelled", "The test is over"));
+    await running;
+    const slow = told.filter((message) => message.includes(`${slowPort} takes longer than it may`));
+    assertEquals(slow.length, 1, told.join("\n"));
+  },
+);
 
 /** Two boards, the first of which is held in the middle of its commit, for as long as it takes. */
 for (const where of ["in a daemon", "without a daemon"] as const) {

@@ -1,6 +1,6 @@
 /** The manual page, as mandoc(1) reads it. */
 import { assert, assertEquals, assertIncludes } from "../../assert.ts";
-import { programAvailable } from "../completions/shell.ts";
+import { testNeeding } from "../../needs.ts";
 
 const MAIN = new URL("../../../agent/main.ts", import.meta.url).pathname;
 const decoder = new TextDecoder();
@@ -13,10 +13,10 @@ async function uota(...args: readonly string[]): Promise<string> {
   return decoder.decode(stdout);
 }
 
-Deno.test({
-  name: "uota manual prints a page in which mandoc finds nothing wrong",
-  ignore: !await programAvailable("mandoc"),
-  async fn() {
+testNeeding(
+  ["mandoc"],
+  "uota manual prints a page in which mandoc finds nothing wrong",
+  async () => {
     const file = await Deno.makeTempFile({ suffix: ".8" });
     try {
       await Deno.writeTextFile(file, await uota("manual"));
@@ -36,7 +36,7 @@ Deno.test({
       await Deno.remove(file);
     }
   },
-});
+);
 
 Deno.test("uota manual has every command and flag of --help", async () => {
   const page = (await uota("manual")).replaceAll("\\-", "-");

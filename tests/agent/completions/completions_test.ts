@@ -1,6 +1,7 @@
 /** Completions as a person has them: keys at real shells, and the arguments that came of them. */
 import { assertEquals, assertIncludes } from "../../assert.ts";
-import { makeDesk, programAvailable, Shell } from "./shell.ts";
+import { makeDesk, Shell } from "./shell.ts";
+import { testNeeding } from "../../needs.ts";
 
 /** Keys, with the paths of the desk in capitals, and the arguments that `uota` gets. */
 const TYPED: readonly (readonly [keys: string, args: readonly string[]])[] = [
@@ -20,26 +21,22 @@ const TYPED: readonly (readonly [keys: string, args: readonly string[]])[] = [
 ];
 
 for (const shell of ["bash", "zsh"] as const) {
-  Deno.test({
-    name: `uota completions ${shell} completes what is typed`,
-    ignore: !await programAvailable(shell),
-    async fn(t) {
-      await using desk = await makeDesk();
-      await using person = await Shell.open(shell, desk);
-      const placed = (text: string) => text.replaceAll("DIR", desk.directory);
-      for (const [keys, args] of TYPED) {
-        await t.step(JSON.stringify(keys), async () => {
-          assertEquals(await person.enter(placed(keys)), args.map(placed));
-        });
-      }
-    },
+  testNeeding([shell, "script"], `uota completions ${shell} completes what is typed`, async (t) => {
+    await using desk = await makeDesk();
+    await using person = await Shell.open(shell, desk);
+    const placed = (text: string) => text.replaceAll("DIR", desk.directory);
+    for (const [keys, args] of TYPED) {
+      await t.step(JSON.stringify(keys), async () => {
+        assertEquals(await person.enter(placed(keys)), args.map(placed));
+      });
+    }
   });
 }
 
-Deno.test({
-  name: "uota completions bash completes a flag's value behind an equals sign",
-  ignore: !await programAvailable("bash"),
-  async fn() {
+testNeeding(
+  ["bash", "script"],
+  "uota completions bash completes a flag's value behind an equals sign",
+  async () => {
     await using desk = await makeDesk();
     await using person = await Shell.open("bash", desk);
     assertEquals(await person.enter("uota check --board=gree\t"), [
@@ -47,37 +44,33 @@ Deno.test({
       "--board=greenhouse-1",
     ]);
   },
-});
+);
 
-Deno.test({
-  name: "uota completions fish completes what is typed",
-  ignore: !await programAvailable("fish"),
-  async fn(t) {
-    await using desk = await makeDesk();
-    for (
-      const [line, candidates] of [
-        ["uota upd", ["update"]],
-        ["uota update --dr", ["--dry-run"]],
-        ["uota update --board gree", ["greenhouse-1"]],
-        ["uota update --board group:", ["group:houses"]],
-        ["uota check --board all n", ["north wing"]],
-        ["uota check --board=it", ["--board=it's $5"]],
-        ["uota check n", []],
-        [`uota update --archive ${desk.directory}/fir`, [`${desk.directory}/firmware.tar.gz`]],
-        ["uota help roll", ["rollback"]],
-      ] as const
-    ) {
-      await t.step(line, async () => {
-        const script = "uota completions fish | source; complete --do-complete $argv[1]";
-        const { stdout } = await new Deno.Command("fish", {
-          args: ["--no-config", "--command", script, line],
-          env: desk.env,
-        }).output();
-        const lines = new TextDecoder().decode(stdout).split("\n").filter(Boolean);
-        assertEquals(lines.map((text) => text.split("\t")[0] ?? ""), [...candidates]);
-      });
-    }
-  },
+testNeeding(["fish"], "uota completions fish completes what is typed", async (t) => {
+  await using desk = await makeDesk();
+  for (
+    const [line, candidates] of [
+      ["uota upd", ["update"]],
+      ["uota update --dr", ["--dry-run"]],
+      ["uota update --board gree", ["greenhouse-1"]],
+      ["uota update --board group:", ["group:houses"]],
+      ["uota check --board all n", ["north wing"]],
+      ["uota check --board=it", ["--board=it's $5"]],
+      ["uota check n", []],
+      [`uota update --archive ${desk.directory}/fir`, [`${desk.directory}/firmware.tar.gz`]],
+      ["uota help roll", ["rollback"]],
+    ] as const
+  ) {
+    await t.step(line, async () => {
+      const script = "uota completions fish | source; complete --do-complete $argv[1]";
+      const { stdout } = await new Deno.Command("fish", {
+        args: ["--no-config", "--command", script, line],
+        env: desk.env,
+      }).output();
+      const lines = new TextDecoder().decode(stdout).split("\n").filter(Boolean);
+      assertEquals(lines.map((text) => text.split("\t")[0] ?? ""), [...candidates]);
+    });
+  }
 });
 
 Deno.test("uota completions boards is silent, and leaves no state behind", async () => {

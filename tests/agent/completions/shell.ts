@@ -7,19 +7,6 @@ const PROMPT = "at> ";
 /** A shell that waits for something else than the tests do must not hold them up for ever. */
 const LONGEST_SECONDS = 180;
 
-/** Whether a program is there; says so where not. In CI all are. */
-export async function programAvailable(name: string): Promise<boolean> {
-  try {
-    await new Deno.Command(name, { args: ["--version"], stdout: "null", stderr: "null" }).output();
-    return true;
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    if (Deno.env.has("CI")) throw new Error(`CI needs ${name} to be installed`);
-    console.warn(`${name} is not installed: its tests are skipped`);
-    return false;
-  }
-}
-
 /** A directory with a configuration, the completions, and a `uota` that notes its arguments. */
 export interface Desk extends AsyncDisposable {
   readonly directory: string;

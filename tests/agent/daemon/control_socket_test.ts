@@ -5,6 +5,7 @@ import { UotaError } from "../../../errors/mod.ts";
 import { startBoardRig } from "../../update/board_rig.ts";
 import { makeGateway } from "../../update/gateway.ts";
 import { never, socketOf, startControl } from "./control_rig.ts";
+import { testNeeding } from "../../needs.ts";
 
 const here = (file: string) => new URL(file, import.meta.url).pathname;
 const PROGRAM = "import time\nwhile True:\n    time.sleep_ms(20)\n";
@@ -38,10 +39,10 @@ Deno.test("serveControl() gives the socket its rights and takes it away", async 
   assertEquals(((await Deno.lstat(path)).mode ?? 0) & 0o777, 0o600);
 });
 
-Deno.test({
-  name: "the control socket is for its group, and says to others how to join",
-  ignore: Deno.uid() !== 0,
-  async fn() {
+testNeeding(
+  ["root"],
+  "the control socket is for its group, and says to others how to join",
+  async () => {
     await using gateway = await makeGateway({ ports: ["/nowhere/tty"] });
     await Deno.chmod(gateway.directory, 0o755);
     const ask = async (path: string, ...group: readonly string[]) => {
@@ -59,7 +60,7 @@ Deno.test({
     assertIncludes(refused.message, 'sudo usermod -aG dialout "$USER"');
     assertEquals((await ask(control.path, String(gid))).code, "connected");
   },
-});
+);
 
 Deno.test("serveControl() refuses a group that is not there", async () => {
   await using gateway = await makeGateway({ ports: ["/nowhere/tty"] });

@@ -3,19 +3,6 @@ import { TextLineStream } from "./text_lines.ts";
 
 const SCRIPT = new URL("./receive_datagrams.py", import.meta.url).pathname;
 
-/** Whether there is a Python to receive with; where not, says so. In CI there must be. */
-export async function receiverAvailable(): Promise<boolean> {
-  try {
-    const { success } = await new Deno.Command("python3", { args: ["--version"] }).output();
-    if (success) return true;
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  if (Deno.env.get("CI") !== undefined) throw new Error("CI needs python3 to be installed");
-  console.warn("python3 is not installed: the tests that receive datagrams are skipped");
-  return false;
-}
-
 export class DatagramReceiver implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
   readonly #lines: ReadableStreamDefaultReader<string>;

@@ -1,10 +1,9 @@
 /** What systemd and journald receive, over real Unix sockets. */
 import { Journal, ServiceManager } from "../../../agent/daemon/systemd.ts";
 import { assert, assertEquals, assertIncludes } from "../../assert.ts";
-import { DatagramReceiver, receiverAvailable } from "./datagram_receiver.ts";
+import { DatagramReceiver } from "./datagram_receiver.ts";
 import { journalStream } from "./journal_stream.ts";
-
-const ignore = !await receiverAvailable();
+import { testNeeding } from "../../needs.ts";
 
 function environment(variables: Readonly<Record<string, string>>) {
   return { get: (name: string) => variables[name] };
@@ -25,40 +24,32 @@ function connected(env: Readonly<Record<string, string>>): ServiceManager {
   return manager;
 }
 
-Deno.test({
-  name: "ServiceManager notifies a socket with a path",
-  ignore,
-  async fn() {
-    await using socket = await temporarySocket();
-    await using systemd = await DatagramReceiver.bind(socket.path);
-    using manager = connected({ NOTIFY_SOCKET: socket.path });
-    manager.ready("Watching 2 boards");
-    manager.keepAlive();
-    manager.status("Updating greenhouse-1");
-    manager.stopping("Finishing greenhouse-1");
-    assertEquals(await systemd.receiveText(), "READY=1\nSTATUS=Watching 2 boards");
-    assertEquals(await systemd.receiveText(), "WATCHDOG=1");
-    assertEquals(await systemd.receiveText(), "STATUS=Updating greenhouse-1");
-    assertEquals(await systemd.receiveText(), "STOPPING=1\nSTATUS=Finishing greenhouse-1");
-  },
+testNeeding(["python3"], "ServiceManager notifies a socket with a path", async () => {
+  await using socket = await temporarySocket();
+  await using systemd = await DatagramReceiver.bind(socket.path);
+  using manager = connected({ NOTIFY_SOCKET: socket.path });
+  manager.ready("Watching 2 boards");
+  manager.keepAlive();
+  manager.status("Updating greenhouse-1");
+  manager.stopping("Finishing greenhouse-1");
+  assertEquals(await systemd.receiveText(), "READY=1\nSTATUS=Watching 2 boards");
+  assertEquals(await systemd.receiveText(), "WATCHDOG=1");
+  assertEquals(await systemd.receiveText(), "STATUS=Updating greenhouse-1");
+  assertEquals(await systemd.receiveText(), "STOPPING=1\nSTATUS=Finishing greenhouse-1");
 });
 
-Deno.test({
-  name: "ServiceManager notifies a socket with an abstract name",
-  ignore,
-  async fn() {
-    const name = `@uota-test-${crypto.randomUUID()}`;
-    await using systemd = await DatagramReceiver.bind(name);
-    using manager = connected({ NOTIFY_SOCKET: name });
-    manager.ready("Serving");
-    assertEquals(await systemd.receiveText(), "READY=1\nSTATUS=Serving");
-  },
+testNeeding(["python3"], "ServiceManager notifies a socket with an abstract name", async () => {
+  const name = `@uota-test-${crypto.randomUUID()}`;
+  await using systemd = await DatagramReceiver.bind(name);
+  using manager = connected({ NOTIFY_SOCKET: name });
+  manager.ready("Serving");
+  assertEquals(await systemd.receiveText(), "READY=1\nSTATUS=Serving");
 });
 
-Deno.test({
-  name: "ServiceManager.reloading() tells the monotonic clock's time",
-  ignore,
-  async fn() {
+testNeeding(
+  ["python3"],
+  "ServiceManager.reloading() tells the monotonic clock's time",
+  async () => {
     await using socket = await temporarySocket();
     await using systemd = await DatagramReceiver.bind(socket.path);
     using manager = connected({ NOTIFY_SOCKET: socket.path });
@@ -70,17 +61,17 @@ Deno.test({
     assert(micros >= before - 20_000, `${micros} is before ${before}`);
     assert(micros <= await uptimeMicros() + 20_000, `${micros} is in the future`);
   },
-});
+);
 
 async function uptimeMicros(): Promise<number> {
   const [seconds] = (await Deno.readTextFile("/proc/uptime")).split(" ");
   return Number(seconds) * 1_000_000;
 }
 
-Deno.test({
-  name: "ServiceManager.status() is one line of bounded length, whatever it is given",
-  ignore,
-  async fn() {
+testNeeding(
+  ["python3"],
+  "ServiceManager.status() is one line of bounded length, whatever it is given",
+  async () => {
     await using socket = await temporarySocket();
     await using systemd = await DatagramReceiver.bind(socket.path);
     using manager = connected({ NOTIFY_SOCKET: socket.path });
@@ -89,12 +80,12 @@ Deno.test({
     manager.status("🌱".repeat(5000));
     assertEquals(await systemd.receiveText(), `STATUS=${"🌱".repeat(500)}`);
   },
-});
+);
 
-Deno.test({
-  name: "ServiceManager brings what had no room with the next message, in order",
-  ignore,
-  async fn() {
+testNeeding(
+  ["python3"],
+  "ServiceManager brings what had no room with the next message, in order",
+  async () => {
     await using socket = await temporarySocket();
     await using systemd = await DatagramReceiver.bind(socket.path);
     using manager = connected({ NOTIFY_SOCKET: socket.path });
@@ -109,7 +100,7 @@ Deno.test({
     assertEquals(await systemd.receiveText(), "READY=1\nSTATUS=Reloaded");
     assertEquals(await systemd.receiveText(), "WATCHDOG=1");
   },
-});
+);
 
 /** Sends until the receiver's queue takes no more; answers how many it took. */
 async function fill(path: string): Promise<number> {
@@ -149,10 +140,10 @@ Deno.test("ServiceManager outlives a systemd that is not there", () => {
   manager.keepAlive();
 });
 
-Deno.test({
-  name: "Journal.send() frames values with line breaks by their size",
-  ignore,
-  async fn() {
+testNeeding(
+  ["python3"],
+  "Journal.send() frames values with line breaks by their size",
+  async () => {
     await using socket = await temporarySocket();
     await using journald = await DatagramReceiver.bind(socket.path);
     using journal = Journal.connect(environment({ JOURNAL_STREAM: await journalStream() }), {
@@ -168,7 +159,7 @@ Deno.test({
     assertEquals(journal.send(entry), true);
     assertEquals(readEntry(await journald.receive()), entry);
   },
-});
+);
 
 /** Reads an entry by the protocol's own words, independently of how it was written. */
 function readEntry(bytes: Uint8Array<ArrayBuffer>): Map<string, string> {
@@ -193,26 +184,22 @@ function readEntry(bytes: Uint8Array<ArrayBuffer>): Map<string, string> {
   return fields;
 }
 
-Deno.test({
-  name: "Journal.send() is false for what is too large, and goes on",
-  ignore,
-  async fn() {
-    await using socket = await temporarySocket();
-    await using journald = await DatagramReceiver.bind(socket.path);
-    using journal = Journal.connect(environment({ JOURNAL_STREAM: await journalStream() }), {
-      socketPath: socket.path,
-    });
-    assert(journal !== null);
-    assertEquals(journal.send(new Map([["MESSAGE", "x".repeat(8 << 20)]])), false);
-    assertEquals(journal.send(new Map([["MESSAGE", "small"]])), true);
-    assertEquals(await journald.receiveText(), "MESSAGE=small\n");
-  },
+testNeeding(["python3"], "Journal.send() is false for what is too large, and goes on", async () => {
+  await using socket = await temporarySocket();
+  await using journald = await DatagramReceiver.bind(socket.path);
+  using journal = Journal.connect(environment({ JOURNAL_STREAM: await journalStream() }), {
+    socketPath: socket.path,
+  });
+  assert(journal !== null);
+  assertEquals(journal.send(new Map([["MESSAGE", "x".repeat(8 << 20)]])), false);
+  assertEquals(journal.send(new Map([["MESSAGE", "small"]])), true);
+  assertEquals(await journald.receiveText(), "MESSAGE=small\n");
 });
 
-Deno.test({
-  name: "Journal.connect() is null where stderr is not the journal's or there is no journal",
-  ignore,
-  async fn() {
+testNeeding(
+  ["python3"],
+  "Journal.connect() is null where stderr is not the journal's or there is no journal",
+  async () => {
     await using socket = await temporarySocket();
     const stream = await journalStream();
     const connect = (JOURNAL_STREAM: string) => {
@@ -226,4 +213,4 @@ Deno.test({
     assertEquals(connect("8:12345"), null);
     assertEquals(connect(`${stream}0`), null);
   },
-});
+);

@@ -13,13 +13,12 @@ import { startWasmBoard } from "../../boards/mod.ts";
 import { makeGateway } from "../../update/gateway.ts";
 import { socketOf, startControl } from "../daemon/control_rig.ts";
 import { makeMachine, startProgram } from "./machine.ts";
+import { testNeeding } from "../../needs.ts";
 
 const ROOT = new URL("../../../", import.meta.url);
 /** Another user than the one that runs the tests, with numbers that nothing else has. */
 const UOTA = { uid: 64_321, gid: 64_322 };
 const PASSWD = `root:x:0:0:root:/root:/bin/sh\nuota:x:${UOTA.uid}:${UOTA.gid}::/:/bin/false\n`;
-const isRoot = Deno.uid() === 0;
-if (!isRoot) console.warn("Skipped, only root can give files away: two tests of the doctor");
 
 Deno.test("checkDeno() knows the version that install.sh pins", async () => {
   const script = await Deno.readTextFile(new URL("install.sh", ROOT));
@@ -60,37 +59,33 @@ Deno.test("shellWord() leaves nothing for a shell to read", () => {
   assertEquals(shellWord("it's $x"), "'it'\\''s $x'");
 });
 
-Deno.test({
-  name: "checkPorts() says which group the daemon's user lacks",
-  ignore: !isRoot, // Only root can give a port to a group.
-  async fn() {
-    await using board = await startWasmBoard();
-    const device = await Deno.realPath(board.port);
-    const gid = UOTA.gid + 1;
-    await Deno.chown(device, 0, gid);
-    await Deno.chmod(device, 0o660);
-    const check = async (group: string) => {
-      await using machine = await makeMachine({ "/etc/passwd": PASSWD, "/etc/group": group });
-      const globs = [board.port];
-      const ports = await findPorts(globs);
-      const [check] = await checkPorts(ports, { globs, system: machine.system });
-      return check;
-    };
-    const denied = await check(`dialout:x:${gid}:alice\n`);
-    assertEquals(denied?.state, "problem");
-    assertIncludes(denied?.message ?? "", "The user uota may not open");
-    assertIncludes(denied?.message ?? "", "(group dialout, mode 0660)");
-    assertEquals(
-      denied?.mend,
-      "sudo usermod --append --groups dialout uota, then sudo systemctl restart uota-gateway.service",
-    );
-    assertEquals((await check(`dialout:x:${gid}:alice,uota\n`))?.state, "ok");
-    await Deno.chmod(device, 0o600);
-    assertEquals(
-      (await check(`dialout:x:${gid}:uota\n`))?.mend,
-      `sudo chgrp dialout ${device} && sudo chmod 660 ${device}`,
-    );
-  },
+testNeeding(["root"], "checkPorts() says which group the daemon's user lacks", async () => {
+  await using board = await startWasmBoard();
+  const device = await Deno.realPath(board.port);
+  const gid = UOTA.gid + 1;
+  await Deno.chown(device, 0, gid);
+  await Deno.chmod(device, 0o660);
+  const check = async (group: string) => {
+    await using machine = await makeMachine({ "/etc/passwd": PASSWD, "/etc/group": group });
+    const globs = [board.port];
+    const ports = await findPorts(globs);
+    const [check] = await checkPorts(ports, { globs, system: machine.system });
+    return check;
+  };
+  const denied = await check(`dialout:x:${gid}:alice\n`);
+  assertEquals(denied?.state, "problem");
+  assertIncludes(denied?.message ?? "", "The user uota may not open");
+  assertIncludes(denied?.message ?? "", "(group dialout, mode 0660)");
+  assertEquals(
+    denied?.mend,
+    "sudo usermod --append --groups dialout uota, then sudo systemctl restart uota-gateway.service",
+  );
+  assertEquals((await check(`dialout:x:${gid}:alice,uota\n`))?.state, "ok");
+  await Deno.chmod(device, 0o600);
+  assertEquals(
+    (await check(`dialout:x:${gid}:uota\n`))?.mend,
+    `sudo chgrp dialout ${device} && sudo chmod 660 ${device}`,
+  );
 });
 
 Deno.test("checkModemManager() finds it by its process, and our rule", async () => {
@@ -139,23 +134,19 @@ Deno.test("checkClock() believes timesyncd, but no clock that is behind the inst
   assertEquals(reset.mend, "sudo timedatectl set-ntp true");
 });
 
-Deno.test({
-  name: "checkState() finds what the daemon's user may not write",
-  ignore: !isRoot, // Only root can give files away.
-  async fn() {
-    await using machine = await makeMachine({ "/etc/passwd": PASSWD, "/etc/group": "" });
-    const stateDir = `${machine.root}/state`;
-    const rights = async () => (await checkState(stateDir, machine.system))[0];
-    assertEquals((await rights())?.mend, `sudo install -d -m 750 -o uota ${stateDir}`);
-    await Deno.mkdir(stateDir, { mode: 0o750 });
-    assertEquals((await rights())?.mend, `sudo chown -R uota: ${stateDir}`);
-    await Deno.chown(stateDir, UOTA.uid, UOTA.gid);
-    assertEquals((await rights())?.state, "ok");
-    await Deno.writeTextFile(`${stateDir}/store.db`, "", { mode: 0o644 });
-    assertEquals((await rights())?.message, `The user uota may not write ${stateDir}/store.db`);
-    await Deno.chown(`${stateDir}/store.db`, UOTA.uid, UOTA.gid);
-    assertEquals((await rights())?.state, "ok");
-  },
+testNeeding(["root"], "checkState() finds what the daemon's user may not write", async () => {
+  await using machine = await makeMachine({ "/etc/passwd": PASSWD, "/etc/group": "" });
+  const stateDir = `${machine.root}/state`;
+  const rights = async () => (await checkState(stateDir, machine.system))[0];
+  assertEquals((await rights())?.mend, `sudo install -d -m 750 -o uota ${stateDir}`);
+  await Deno.mkdir(stateDir, { mode: 0o750 });
+  assertEquals((await rights())?.mend, `sudo chown -R uota: ${stateDir}`);
+  await Deno.chown(stateDir, UOTA.uid, UOTA.gid);
+  assertEquals((await rights())?.state, "ok");
+  await Deno.writeTextFile(`${stateDir}/store.db`, "", { mode: 0o644 });
+  assertEquals((await rights())?.message, `The user uota may not write ${stateDir}/store.db`);
+  await Deno.chown(`${stateDir}/store.db`, UOTA.uid, UOTA.gid);
+  assertEquals((await rights())?.state, "ok");
 });
 
 Deno.test("checkDaemon() finds a daemon without a unit", async () => {
@@ -190,10 +181,10 @@ Deno.test("checkDaemon() looks at who may talk to the control socket", async () 
   assertEquals(await check(), undefined);
 });
 
-Deno.test({
-  name: "checkDaemon() lets root in wherever, and says what others lack",
-  ignore: !isRoot, // Only root can give a socket away.
-  async fn() {
+testNeeding(
+  ["root"],
+  "checkDaemon() lets root in wherever, and says what others lack",
+  async () => {
     await using machine = await makeMachine({ "/etc/group": `uota:x:${UOTA.gid}:\n` });
     await using gateway = await makeGateway({ ports: ["/nowhere/tty"] });
     for (const directory of [gateway.directory, machine.root]) await Deno.chmod(directory, 0o755);
@@ -210,7 +201,7 @@ Deno.test({
     assertEquals(denied.state, "warning");
     assertIncludes(denied.mend, 'sudo usermod --append --groups uota "$USER"');
   },
-});
+);
 
 /** A socket that nobody listens at any more. */
 async function abandonedSocket(path: string): Promise<Disposable & { readonly path: string }> {

@@ -5,8 +5,8 @@ import { startWasmBoard } from "../../boards/mod.ts";
 import { watchPort } from "../../boards/port_watch.ts";
 import { startNginx } from "../../server/nginx.ts";
 import { type Finished, makeGateway } from "../../update/gateway.ts";
-import { testNeeding } from "../../update/needs.ts";
-import { DatagramReceiver, receiverAvailable } from "../daemon/datagram_receiver.ts";
+import { testNeeding } from "../../needs.ts";
+import { DatagramReceiver } from "../daemon/datagram_receiver.ts";
 import { startProgram } from "./machine.ts";
 
 const MAIN = new URL("../../../agent/main.ts", import.meta.url).pathname;
@@ -24,7 +24,7 @@ function named(checks: readonly Check[], name: string): Check {
   return check;
 }
 
-await testNeeding(["nginx"], "uota doctor finds no problem where there is none", async () => {
+testNeeding(["nginx"], "uota doctor finds no problem where there is none", async () => {
   await using nginx = await startNginx();
   await nginx.publish({ latest: NOTICE });
   await using board = await startWasmBoard();
@@ -40,7 +40,7 @@ await testNeeding(["nginx"], "uota doctor finds no problem where there is none",
   assertEquals(watch.seen(), { opened: false, written: false });
 });
 
-await testNeeding(["nginx"], "uota doctor prints a line a check, and the commands", async () => {
+testNeeding(["nginx"], "uota doctor prints a line a check, and the commands", async () => {
   await using nginx = await startNginx();
   await using gateway = await makeGateway({
     url: nginx.url,
@@ -59,7 +59,7 @@ await testNeeding(["nginx"], "uota doctor prints a line a check, and the command
   assert(!stdout.includes("hunter2"), "a header's value is shown");
 });
 
-Deno.test("uota doctor names who holds a port", async () => {
+testNeeding(["flock"], "uota doctor names who holds a port", async () => {
   await using board = await startWasmBoard();
   await using gateway = await makeGateway({ ports: [board.port] });
   const script = "echo ready; read -r _";
@@ -71,10 +71,10 @@ Deno.test("uota doctor names who holds a port", async () => {
   assertEquals(mend, `sudo kill ${pid}`);
 });
 
-Deno.test({
-  name: "uota doctor talks of the daemon that runs and of its control socket",
-  ignore: !await receiverAvailable(),
-  async fn() {
+testNeeding(
+  ["python3"],
+  "uota doctor talks of the daemon that runs and of its control socket",
+  async () => {
     await using gateway = await makeGateway({ ports: NO_PORTS });
     const NOTIFY_SOCKET = `${gateway.directory}/notify`;
     await using systemd = await DatagramReceiver.bind(NOTIFY_SOCKET);
@@ -97,7 +97,7 @@ Deno.test({
       await daemon.status;
     }
   },
-});
+);
 
 Deno.test("uota doctor exits with 78 for a wrong configuration, and checks the rest", async () => {
   await using gateway = await makeGateway({ ports: NO_PORTS });

@@ -3,7 +3,7 @@ import { checkServers } from "../../../agent/doctor/check_server.ts";
 import { assertEquals, assertIncludes } from "../../assert.ts";
 import { startNginx } from "../../server/nginx.ts";
 import { makeGateway } from "../../update/gateway.ts";
-import { testNeeding } from "../../update/needs.ts";
+import { testNeeding } from "../../needs.ts";
 
 const { signal } = new AbortController();
 const NO_ENVIRONMENT = { get: () => undefined };
@@ -28,7 +28,7 @@ Deno.test("checkServers() tells a name that nobody knows from a server that is d
   assertEquals(refused.mend, "curl --verbose --output - http://127.0.0.1:9/fw/latest");
 });
 
-await testNeeding(["nginx"], "checkServers() looks at certificate, pin and notice", async () => {
+testNeeding(["nginx"], "checkServers() looks at certificate, pin and notice", async () => {
   await using nginx = await startNginx();
   const { host } = new URL(nginx.tlsUrl);
   const stranger = await checkServer(nginx.tlsUrl);
@@ -45,7 +45,7 @@ await testNeeding(["nginx"], "checkServers() looks at certificate, pin and notic
   assertEquals(page.mend, `curl --verbose --output - ${nginx.url}latest`);
 });
 
-await testNeeding(
+testNeeding(
   ["nginx"],
   "checkServers() thinks of the clock for an old certificate",
   async () => {
@@ -56,7 +56,7 @@ await testNeeding(
   },
 );
 
-await testNeeding(["nginx"], "checkServers() asks every source of the boards, once", async () => {
+testNeeding(["nginx"], "checkServers() asks every source of the boards, once", async () => {
   await using nginx = await startNginx();
   await nginx.publish({
     "latest": `1.0.0;a.tar.gz;0;${"0".repeat(64)}\n`,

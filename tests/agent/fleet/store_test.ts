@@ -7,6 +7,7 @@ import { storedBoardNames } from "../../../agent/fleet/store_names.ts";
 import { UotaError } from "../../../errors/mod.ts";
 import { outcome } from "../outcomes.ts";
 import { assert, assertEquals, assertIncludes, assertThrows } from "../../assert.ts";
+import { testNeeding } from "../../needs.ts";
 
 const BOARD = {
   key: boardKey({ uid: "e661", port: "/dev/a" }),
@@ -292,10 +293,10 @@ Deno.test("Store.open() does not take a failing disk for a wrong configuration",
   });
 });
 
-Deno.test({
-  name: "Store.open() says that the disk is full, or that it is read-only",
-  ignore: Deno.uid() !== 0, // Only root can mount a small disk.
-  async fn() {
+testNeeding(
+  ["root", "unshare"],
+  "Store.open() says that the disk is full, or that it is read-only",
+  async () => {
     const unshared = async (shell: string, directory: string) =>
       await openWith(
         `exec unshare --mount sh -c 'mount -t tmpfs -o size=64k none "$1"; mkdir "$1/state"
@@ -310,7 +311,7 @@ Deno.test({
       assertIncludes(readOnly, "config_invalid 78 ");
     });
   },
-});
+);
 
 Deno.test("storedBoardNames() reads the boards beside an open store, and makes none", async () => {
   await withStateDir((directory) => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parsePythonLiteral, type PythonLiteral } from "../../../agent/release/python_literal.ts";
 import { LiteralSyntaxError } from "../../../agent/release/python_syntax.ts";
+import { testNeeding } from "../../needs.ts";
 
 const ORACLE = new URL("./literal_eval.py", import.meta.url).pathname;
 
@@ -55,23 +56,10 @@ function parsed(text: string): unknown {
   }
 }
 
-async function hasPython(): Promise<boolean> {
-  try {
-    const args = ["--version"];
-    return (await new Deno.Command("python3", { args }).output()).success;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
-const isPossible = Deno.env.has("CI") || await hasPython();
-if (!isPossible) console.warn("Skipped, python3 is not installed: the comparison with CPython");
-
-Deno.test({
-  name: "parsePythonLiteral() agrees with CPython's ast.literal_eval",
-  ignore: !isPossible,
-  fn: async () => {
+testNeeding(
+  ["python3"],
+  "parsePythonLiteral() agrees with CPython's ast.literal_eval",
+  async () => {
     // In brackets, since this parser takes no 1,2 without them and does not mind an indentation;
     // and a sign belongs to a number here, never to brackets around one.
     const text = fc.array(fc.constantFrom(...TOKENS), { maxLength: 8 })
@@ -93,4 +81,4 @@ Deno.test({
     const accepted = answers.filter((answer) => answer !== null).length;
     assert.ok(accepted > 200, `only ${accepted} of the texts are valid`);
   },
-});
+);

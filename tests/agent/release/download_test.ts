@@ -6,8 +6,9 @@ import { urlAt } from "../../../agent/release/source.ts";
 import { answerWith, send, startFaultyServer } from "../../server/faulty.ts";
 import { startNginx } from "../../server/nginx.ts";
 import { assertRefused } from "./refused.ts";
-import { never, publication, source, testWithNginx } from "./sources.ts";
+import { never, publication, source } from "./sources.ts";
 import { gzip } from "./tar_writer.ts";
+import { testNeeding } from "../../needs.ts";
 
 const OPTIONS = { maxBytes: 1000, ...never() };
 /** Short enough to wait for, long enough for a busy machine. */
@@ -17,7 +18,7 @@ function ok(body: string, headers = ""): string {
   return `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n${headers}\r\n${body}`;
 }
 
-await testWithNginx("download() gives the body and its SHA-256", async () => {
+testNeeding(["nginx"], "download() gives the body and its SHA-256", async () => {
   await using server = await startNginx();
   const body = crypto.getRandomValues(new Uint8Array(60_000));
   await server.publish({ "v2/Gerät 1.bin": body });
@@ -33,7 +34,8 @@ await testWithNginx("download() gives the body and its SHA-256", async () => {
   assert.equal(request?.acceptEncoding, "identity");
 });
 
-await testWithNginx(
+testNeeding(
+  ["nginx"],
   "download() adds the slash that the url lacks, and keeps its query",
   async () => {
     await using server = await startNginx();
@@ -43,7 +45,7 @@ await testWithNginx(
   },
 );
 
-await testWithNginx("download() learns that nothing changed by its validators", async () => {
+testNeeding(["nginx"], "download() learns that nothing changed by its validators", async () => {
   await using server = await startNginx();
   await server.publish({ "latest": "x" });
   const first = await download(source(server.url), "latest", OPTIONS);
@@ -58,7 +60,7 @@ await testWithNginx("download() learns that nothing changed by its validators", 
   assert.equal(third.status, "fetched");
 });
 
-await testWithNginx("download() sends the source's headers to its own origin only", async () => {
+testNeeding(["nginx"], "download() sends the source's headers to its own origin only", async () => {
   await using other = await startNginx();
   await other.publish({ "latest": "x" });
   await using server = await startNginx({
@@ -72,14 +74,14 @@ await testWithNginx("download() sends the source's headers to its own origin onl
   assert.deepEqual((await other.log()).map(({ authorization }) => authorization), [""]);
 });
 
-await testWithNginx("download() sends the url's user and password", async () => {
+testNeeding(["nginx"], "download() sends the url's user and password", async () => {
   await using server = await startNginx();
   await server.publish({ "latest": "x" });
   await download(source(server.url.replace("//", "//me:p%40ss@")), "latest", OPTIONS);
   assert.equal((await server.log())[0]?.authorization, `Basic ${btoa("me:p@ss")}`);
 });
 
-await testWithNginx("download() goes from http to https, and not back", async () => {
+testNeeding(["nginx"], "download() goes from http to https, and not back", async () => {
   await using secure = await startNginx({
     directives: "location = /down { return 301 http://127.0.0.1:9/latest; }",
   });
@@ -100,7 +102,8 @@ await testWithNginx("download() goes from http to https, and not back", async ()
   }
 });
 
-await testWithNginx(
+testNeeding(
+  ["nginx"],
   "download() leaves an archive that is labelled as encoded as it is",
   async () => {
     await using server = await startNginx({ directives: "add_header Content-Encoding gzip;" });
@@ -112,7 +115,7 @@ await testWithNginx(
   },
 );
 
-await testWithNginx("download() reports each status for what it is", async () => {
+testNeeding(["nginx"], "download() reports each status for what it is", async () => {
   await using server = await startNginx({
     directives: [204, 206, 304, 400, 401, 403, 410, 429, 451, 500, 503]
       .map((status) => `location = /${status} { return ${status}; }`).join("\n"),
@@ -177,7 +180,7 @@ Deno.test("retryAfterMs() counts from now where a server does not say its time",
   }
 });
 
-await testWithNginx("download() keeps a url's secrets out of its messages", async () => {
+testNeeding(["nginx"], "download() keeps a url's secrets out of its messages", async () => {
   await using server = await startNginx();
   const url = `${server.url.replace("//", "//me:secret@")}?token=secret`;
   await assertRefused(() => download(source(url), "x", OPTIONS), "not_found", /^((?!secret).)*$/);

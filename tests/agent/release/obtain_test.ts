@@ -13,10 +13,11 @@ import { type Claims, type Release, verifyArchive } from "../../../agent/release
 import { openssl } from "../../server/certificates.ts";
 import { startNginx } from "../../server/nginx.ts";
 import { assertRefused } from "./refused.ts";
-import { never, publication, source, testWithNginx } from "./sources.ts";
+import { never, publication, source } from "./sources.ts";
 import { archive, type Entry } from "./tar_writer.ts";
+import { testNeeding } from "../../needs.ts";
 
-await testWithNginx("obtainRelease() gives the release that latest names", async () => {
+testNeeding(["nginx"], "obtainRelease() gives the release that latest names", async () => {
   await using server = await startNginx();
   const published = publication("2.0.1", {
     "lib/a.py": "a = 1\n",
@@ -37,7 +38,7 @@ await testWithNginx("obtainRelease() gives the release that latest names", async
   ]);
 });
 
-await testWithNginx("obtainRelease() says that the pinned key vouched too", async () => {
+testNeeding(["nginx"], "obtainRelease() says that the pinned key vouched too", async () => {
   await using server = await startNginx();
   await server.publish(publication());
   const der = await openssl(["x509", "-in", server.certificateFile, "-outform", "DER"]);
@@ -47,7 +48,7 @@ await testWithNginx("obtainRelease() says that the pinned key vouched too", asyn
   assert.deepEqual(release.verifiedBy, ["sha256", "pubkey_hash"]);
 });
 
-await testWithNginx("obtainRelease() refuses an archive that latest does not hash", async () => {
+testNeeding(["nginx"], "obtainRelease() refuses an archive that latest does not hash", async () => {
   await using server = await startNginx();
   const { latest } = publication("2.0.1");
   await server.publish({ ...publication("2.0.2"), latest });
@@ -62,7 +63,8 @@ await testWithNginx("obtainRelease() refuses an archive that latest does not has
   }
 });
 
-await testWithNginx(
+testNeeding(
+  ["nginx"],
   "obtainRelease() refuses a notice without hash before the download",
   async () => {
     await using server = await startNginx();
@@ -79,7 +81,7 @@ await testWithNginx(
   },
 );
 
-await testWithNginx("obtainRelease() keeps to the source's limits", async () => {
+testNeeding(["nginx"], "obtainRelease() keeps to the source's limits", async () => {
   await using server = await startNginx();
   await server.publish(publication());
   const notice = await fetchNotice(source(server.url), never());
@@ -95,7 +97,7 @@ await testWithNginx("obtainRelease() keeps to the source's limits", async () => 
   }
 });
 
-await testWithNginx("fetchNotice() does not take an error page for latest", async () => {
+testNeeding(["nginx"], "fetchNotice() does not take an error page for latest", async () => {
   await using server = await startNginx({
     directives: "location = /page/latest { return 200 '<html>'; }",
   });
@@ -111,7 +113,7 @@ await testWithNginx("fetchNotice() does not take an error page for latest", asyn
   );
 });
 
-await testWithNginx("pollNotice() learns that the source still offers the same", async () => {
+testNeeding(["nginx"], "pollNotice() learns that the source still offers the same", async () => {
   await using server = await startNginx();
   await server.publish(publication("2.0.1"));
   const first = await pollNotice(source(server.url), never());

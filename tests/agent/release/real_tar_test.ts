@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { unpackArchive } from "../../../agent/release/archive.ts";
+import { testNeeding } from "../../needs.ts";
 
 /** Content by path; all that the formats below can hold. */
 const FILES: Readonly<Record<string, string>> = {
@@ -30,7 +31,7 @@ const COMMANDS: Readonly<Record<string, readonly [string, Readonly<Record<string
 };
 
 for (const [what, [command, files]] of Object.entries(COMMANDS)) {
-  Deno.test(`unpackArchive() reads what ${what} writes`, async () => {
+  testNeeding(["tar", "gzip"], `unpackArchive() reads what ${what} writes`, async () => {
     const directory = await Deno.makeTempDir();
     try {
       for (const [path, content] of Object.entries(files)) {

@@ -2,7 +2,6 @@
 
 import { createHash } from "node:crypto";
 import type { SourceOptions } from "../../../agent/release/source.ts";
-import { whyNoNginx } from "../../server/nginx.ts";
 import { archive } from "./tar_writer.ts";
 
 /** A source without any of the options that a test does not name. */
@@ -27,11 +26,4 @@ export function publication(
 /** A signal that nobody aborts. */
 export function never(): { readonly signal: AbortSignal } {
   return { signal: new AbortController().signal };
-}
-
-/** Registers a test that needs nginx; skipped aloud where there is none. */
-export async function testWithNginx(name: string, fn: () => Promise<void>): Promise<void> {
-  const why = await whyNoNginx();
-  if (why !== null) console.warn(`Skipped, ${why}: ${name}`);
-  Deno.test({ name, ignore: why !== null, fn });
 }

@@ -5,7 +5,8 @@ import { keyHashes, parsePin } from "../../../agent/release/pin.ts";
 import { openssl } from "../../server/certificates.ts";
 import { startNginx } from "../../server/nginx.ts";
 import { assertRefused } from "./refused.ts";
-import { never, source, testWithNginx } from "./sources.ts";
+import { never, source } from "./sources.ts";
+import { testNeeding } from "../../needs.ts";
 
 const OPTIONS = { maxBytes: 1000, ...never() };
 const WRONG_HEX = "0".repeat(64);
@@ -28,7 +29,7 @@ async function pinsByOpenssl(certificateFile: string) {
 }
 
 for (const key of ["ec", "rsa", "ed25519"] as const) {
-  await testWithNginx(`download() accepts both forms of the pin of an ${key} key`, async () => {
+  testNeeding(["nginx"], `download() accepts both forms of the pin of an ${key} key`, async () => {
     await using server = await startNginx({ certificate: { key } });
     await server.publish({ "latest": "x" });
     const { caFile } = server;
@@ -50,7 +51,7 @@ for (const key of ["ec", "rsa", "ed25519"] as const) {
   });
 }
 
-await testWithNginx("download() sends no request to a key that is not pinned", async () => {
+testNeeding(["nginx"], "download() sends no request to a key that is not pinned", async () => {
   await using server = await startNginx();
   await server.publish({ "latest": "x" });
   const { caFile } = server;
@@ -68,7 +69,7 @@ await testWithNginx("download() sends no request to a key that is not pinned", a
   assert.deepEqual(await server.log(), []);
 });
 
-await testWithNginx("download() checks the pin after a good download too", async () => {
+testNeeding(["nginx"], "download() checks the pin after a good download too", async () => {
   await using server = await startNginx();
   await server.publish({ "latest": "x" });
   const { caFile } = server;
@@ -82,7 +83,7 @@ await testWithNginx("download() checks the pin after a good download too", async
   assert.equal((await server.log()).length, 1);
 });
 
-await testWithNginx("download() checks the pin where a redirect leads", async () => {
+testNeeding(["nginx"], "download() checks the pin where a redirect leads", async () => {
   await using target = await startNginx();
   await target.publish({ "latest": "x" });
   // Both keys are trusted by their authority; only one is pinned.
@@ -103,7 +104,7 @@ await testWithNginx("download() checks the pin where a redirect leads", async ()
   assert.equal((await target.log()).length, 1);
 });
 
-await testWithNginx("download() refuses a pin without TLS", async () => {
+testNeeding(["nginx"], "download() refuses a pin without TLS", async () => {
   await using server = await startNginx();
   await assertRefused(
     () => download(source(server.url, { pubkeyHash: WRONG_HEX }), "latest", OPTIONS),
@@ -113,7 +114,7 @@ await testWithNginx("download() refuses a pin without TLS", async () => {
   assert.deepEqual(await server.log(), []);
 });
 
-await testWithNginx("download() refuses an unknown authority and names ca_file", async () => {
+testNeeding(["nginx"], "download() refuses an unknown authority and names ca_file", async () => {
   await using server = await startNginx();
   await using other = await startNginx();
   for (const caFile of ["", other.caFile]) {
@@ -126,7 +127,7 @@ await testWithNginx("download() refuses an unknown authority and names ca_file",
   assert.deepEqual(await server.log(), []);
 });
 
-await testWithNginx("download() refuses an expired certificate", async () => {
+testNeeding(["nginx"], "download() refuses an expired certificate", async () => {
   await using server = await startNginx({ certificate: { days: -1 } });
   await assertRefused(
     () => download(source(server.tlsUrl, { caFile: server.caFile }), "latest", OPTIONS),
@@ -135,7 +136,7 @@ await testWithNginx("download() refuses an expired certificate", async () => {
   );
 });
 
-await testWithNginx("download() refuses a certificate for another host", async () => {
+testNeeding(["nginx"], "download() refuses a certificate for another host", async () => {
   await using server = await startNginx({ certificate: { names: "DNS:other.example" } });
   await assertRefused(
     () => download(source(server.tlsUrl, { caFile: server.caFile }), "latest", OPTIONS),
@@ -145,7 +146,7 @@ await testWithNginx("download() refuses a certificate for another host", async (
   assert.deepEqual(await server.log(), []);
 });
 
-await testWithNginx("download() connects to an address that the certificate names", async () => {
+testNeeding(["nginx"], "download() connects to an address that the certificate names", async () => {
   await using server = await startNginx();
   await server.publish({ "latest": "x" });
   const url = server.tlsUrl.replace("localhost", "127.0.0.1");
@@ -153,7 +154,7 @@ await testWithNginx("download() connects to an address that the certificate name
   assert.equal(answer.status, "fetched");
 });
 
-await testWithNginx("download() says that a server does not speak TLS", async () => {
+testNeeding(["nginx"], "download() says that a server does not speak TLS", async () => {
   await using server = await startNginx();
   await assertRefused(
     () => download(source(server.url.replace("http:", "https:")), "latest", OPTIONS),
@@ -162,7 +163,7 @@ await testWithNginx("download() says that a server does not speak TLS", async ()
   );
 });
 
-await testWithNginx("download() refuses a ca_file that is none", async () => {
+testNeeding(["nginx"], "download() refuses a ca_file that is none", async () => {
   await using server = await startNginx();
   for (
     const [caFile, message] of [

@@ -4,9 +4,10 @@ import { MESSAGE_ID } from "../../../agent/report/message_ids.ts";
 import type { Terminal } from "../../../agent/report/terminal.ts";
 import { withoutUrlSecrets } from "../../../agent/report/url_secrets.ts";
 import { assertEquals } from "../../assert.ts";
-import { DatagramReceiver, receiverAvailable } from "../daemon/datagram_receiver.ts";
+import { DatagramReceiver } from "../daemon/datagram_receiver.ts";
 import { journalStream } from "../daemon/journal_stream.ts";
 import { outcome, untouched } from "../outcomes.ts";
+import { testNeeding } from "../../needs.ts";
 
 function environment(variables: Readonly<Record<string, string>>) {
   return { get: (name: string) => variables[name] };
@@ -24,6 +25,7 @@ function recordingTerminal() {
     live: null,
     errSize: () => ({ columns: 80, rows: 24 }),
     release() {},
+    flush() {},
   };
   return { record, terminal };
 }
@@ -83,10 +85,10 @@ Deno.test("openEventLog() puts sd-daemon's prefixes where stderr is the journal'
   );
 });
 
-Deno.test({
-  name: "openEventLog() sends structured entries to the journal, and nothing to stderr",
-  ignore: !await receiverAvailable(),
-  async fn() {
+testNeeding(
+  ["python3"],
+  "openEventLog() sends structured entries to the journal, and nothing to stderr",
+  async () => {
     const journalSocket = await Deno.makeTempFile();
     await Deno.remove(journalSocket);
     const { record, terminal } = recordingTerminal();
@@ -127,7 +129,7 @@ Deno.test({
     log.write({ priority: "err", message: "not lost" });
     assertEquals(record.err, "<3>not lost\n");
   },
-});
+);
 
 Deno.test("withoutUrlSecrets() takes away logins, queries and fragments, and nothing else", () => {
   for (

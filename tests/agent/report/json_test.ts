@@ -46,3 +46,13 @@ Deno.test("errorJson() prints code and message", () => {
     `{"error":{"code":"hash_mismatch","message":"It differs"}}\n`,
   );
 });
+
+Deno.test("boardsJson() says with escapes what cannot be seen, and means the same", () => {
+  const name = "温室\u202e\u200b\u2028\u{e0041}\x1b[31m\ud800 🌱";
+  const json = boardsJson([attachedBoard({ name })]);
+  assertEquals(JSON.parse(json)[0].name, name);
+  assertEquals(
+    json.slice(0, json.indexOf(",")),
+    String.raw`[{"name":"温室\u202e\u200b\u2028\udb40\udc41\u001b[31m\ud800 🌱"`,
+  );
+});

@@ -40,6 +40,7 @@ function recordingTerminal(live: boolean) {
     live: live ? () => area : null,
     errSize: () => ({ columns: 80, rows: 24 }),
     release() {},
+    flush() {},
   };
   return { record, terminal };
 }

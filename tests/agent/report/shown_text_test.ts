@@ -66,6 +66,7 @@ function recordingTerminal(): { readonly terminal: Terminal; readonly err: () =>
     live: null,
     errSize: () => ({ columns: 80, rows: 24 }),
     release() {},
+    flush() {},
   };
   return { terminal, err: () => err };
 }
