@@ -14,4 +14,5 @@ export {
   type MicrobitOptions,
   startMicrobit,
 } from "./microbit.ts";
+export { untilLinked } from "./port_link.ts";
 export { Probe, type ProbeResult } from "./probe.ts";

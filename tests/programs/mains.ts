@@ -47,13 +47,6 @@ _timer = machine.Timer(-1)
 _timer.init(period=100, mode=machine.Timer.PERIODIC, callback=_ring)
 `;
 
-const ASYNCIO = `import asyncio
-async def _work():
-    for _ in range(5):
-        await asyncio.sleep_ms(20)
-asyncio.run(_work())
-`;
-
 const DEEP_SLEEP = `import machine, utime
 for _ in range(60):
     utime.sleep_ms(20)
@@ -84,9 +77,11 @@ export const MAINS: Readonly<Record<string, Main>> = {
     "try:\n    1 / 0\nexcept ZeroDivisionError as error:\n    _sys.print_exception(error)",
     { setup: "import sys as _sys\n" },
   ),
-  input: good("input('Name? ')"),
-  stdin_read: good("print(repr(_sys.stdin.read(1)))", { setup: "import sys as _sys\n" }),
-  asyncio: good("pass", { setup: ASYNCIO }),
+  input: good("input('Name? ')", { waits: true }),
+  stdin_read: good("print(repr(_sys.stdin.read(1)))", {
+    setup: "import sys as _sys\n",
+    waits: true,
+  }),
   swallow_two: good("pass", { setup: SWALLOW_TWO }),
   kbd_intr_moment: good("pass", {
     setup: "import micropython, utime\nmicropython.kbd_intr(-1)\nutime.sleep_ms(1500)\n" +
@@ -113,6 +108,7 @@ export const MAINS: Readonly<Record<string, Main>> = {
   code_py: {
     is: "good",
     goesOn: false,
+    waits: true,
     setup: "exec(_io.open('code.py').read())\n",
     files: { "code.py": "import utime\nwhile True:\n    utime.sleep_ms(20)\n" },
   },

@@ -20,6 +20,8 @@ export interface Boot {
   readonly isProgram?: true;
   /** The lines that are repeated for ever at its end. */
   readonly cycle?: string;
+  /** How long a gateway has to watch, which begins before boot.py does. @default "2s" */
+  readonly confirm?: string;
 }
 
 /** What main.py does. */
@@ -36,6 +38,8 @@ export interface Main {
   readonly is: "good" | "bad" | "either";
   /** Whether it runs on when it is good. @default true */
   readonly goesOn?: false;
+  /** Its setup or its cycle does not come to an end: what fails does so before that. */
+  readonly waits?: true;
   /** What it writes or removes by itself. */
   readonly writes?: readonly string[];
   /** The board's `machine` is used: a release's machine.py would take its place. */
@@ -91,7 +95,8 @@ export function filesOf(
   const cycle = main.cycle ?? "pass";
   const runs = main.is === "good" && main.goesOn !== false ? repeated(cycle) : "";
   const end = fails ? failing(cycle) : runs;
-  const source = `${mark(version)}${main.setup ?? ""}${end}`;
+  const isCut = fails && main.waits === true;
+  const source = `${mark(version)}${isCut ? failing("pass") : `${main.setup ?? ""}${end}`}`;
   return {
     ...files,
     ...(boot === null ? {} : { "boot.py": boot.source }),

@@ -13,7 +13,8 @@
  */
 import { rollback } from "../../agent/rollback.ts";
 import type { Outcome } from "../../agent/board/outcome.ts";
-import { startWasmBoard, type WasmBoard } from "../boards/mod.ts";
+import { UotaError } from "../../errors/mod.ts";
+import { startWasmBoard, untilLinked, type WasmBoard } from "../boards/mod.ts";
 import { type Files, onBoard, packed } from "../update/firmware.ts";
 import { type Gateway, makeGateway, onlyOutcome } from "../update/gateway.ts";
 import { filesOf, MARK_PATH, ordinaryFiles, type Program } from "./program.ts";
@@ -85,7 +86,7 @@ class Trial implements AsyncDisposable {
     });
     const gateway = await makeGateway({
       ports: [board.port],
-      confirm: CONFIRM,
+      confirm: program.boot?.confirm ?? CONFIRM,
       ...(program.main.defaults === undefined ? {} : { defaults: program.main.defaults }),
     });
     const trial = new Trial({ program, board, gateway, signal });
@@ -178,9 +179,15 @@ class Trial implements AsyncDisposable {
   /** Makes visits until one gets through. */
   async #visit(work: () => Promise<Outcome>): Promise<Outcome> {
     for (let visit = 1;; visit++) {
-      await this.#board.portBack();
-      const outcome = await work();
-      if (outcome.outcome !== "unreachable" || visit === MOST_VISITS) return outcome;
+      await untilLinked(this.#board.port, { signal: this.#signal });
+      try {
+        const outcome = await work();
+        if (outcome.outcome !== "unreachable" || visit === MOST_VISITS) return outcome;
+      } catch (error) {
+        // It has gone again before the gateway looked.
+        const isAway = error instanceof UotaError && error.code === "not_attached";
+        if (!isAway || visit === MOST_VISITS) throw error;
+      }
     }
   }
 
