@@ -21,7 +21,7 @@ export function programOf(name: string): Program | null {
   const main = mainName === undefined ? ORDINARY : MAINS[mainName];
   const port = PORTS.find((one) => one === (match["port"] ?? "usb"));
   if (boot === undefined || main === undefined || port === undefined) return null;
-  return { name, boot, main, board: { port } };
+  return { name, boot, main, board: { port: main.port ?? port } };
 }
 
 /** The names of all programs by themselves, each on a port that the seed says. */

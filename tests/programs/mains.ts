@@ -140,13 +140,15 @@ export const MAINS: Readonly<Record<string, Main>> = {
   ),
   keyboard_interrupt: bad("raise KeyboardInterrupt\n"),
   resets_on_error: bad(
-    "import machine\ntry:\n    raise ValueError()\nexcept Exception:\n    machine.reset()\n",
+    "import machine, utime\ntry:\n    utime.sleep_ms(200)\n    raise ValueError()\n" +
+      "except Exception:\n    machine.reset()\n",
     { usesMachine: true },
   ),
   resets_late: bad("import machine, utime\nutime.sleep_ms(700)\nmachine.reset()\n", {
     usesMachine: true,
   }),
-  resets_at_once: bad("import machine\nmachine.reset()\n", { usesMachine: true }),
+  // With a USB of its own no host has even seen the chip by then.
+  resets_at_once: bad("import machine\nmachine.reset()\n", { usesMachine: true, port: "uart" }),
   watchdog_bites: bad(BITES, { usesMachine: true }),
   deep_sleep: bad(DEEP_SLEEP, { usesMachine: true }),
 

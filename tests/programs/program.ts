@@ -46,6 +46,8 @@ export interface Main {
   readonly usesMachine?: true;
   /** What a user has to ask for, since the program spoils its own version. */
   readonly ask?: { readonly force?: true; readonly versionCheck?: false };
+  /** The only kind of port on which anybody gets in. */
+  readonly port?: "uart";
   /** Lines for `[defaults]`. */
   readonly defaults?: string;
 }
