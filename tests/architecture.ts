@@ -106,6 +106,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     "agent/commands/program_outline.ts",
     "tests/boards/main.ts",
     "tests/cuts/main.ts",
+    "tests/programs/main.ts",
   ],
   "fast-check": ["tests/"],
   "log-update": ["agent/report/terminal.ts"],

@@ -8,7 +8,8 @@ import { resolve } from "node:path";
 import { readTree, writeTree } from "./file_tree.ts";
 import { startMicrobit } from "./microbit.ts";
 import { FILE_SYSTEM_KINDS, type FileSystemKind } from "./open_file.ts";
-import { startWasmBoard, type WasmBoardOptions } from "./wasm_board.ts";
+import { startWasmBoard } from "./wasm_board.ts";
+import type { WasmBoardOptions } from "./wasm_board_options.ts";
 
 interface Flags {
   readonly kind: "wasm" | "microbit";

@@ -3,6 +3,8 @@
  * atomically, as udev does under `/dev/serial/by-id`.
  */
 
+import { dirname } from "node:path";
+
 /** Points `link` at `target`, replacing a link that is there. */
 export async function pointLink(link: string, target: string): Promise<void> {
   const temporary = `${link}.${crypto.randomUUID()}`;
@@ -12,6 +14,28 @@ export async function pointLink(link: string, target: string): Promise<void> {
   } catch (error) {
     await Deno.remove(temporary);
     throw error;
+  }
+}
+
+/**
+ * Waits until something is where the link belongs: a board that resets comes back.
+ *
+ * @throws the signal's reason when nothing comes
+ */
+export async function untilLinked(
+  link: string,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<void> {
+  using watcher = Deno.watchFs(dirname(link));
+  const isThere = () => Deno.stat(link).then(() => true, () => false);
+  const close = () => watcher.close();
+  signal.addEventListener("abort", close);
+  try {
+    if (await isThere()) return;
+    for await (const _ of watcher) if (await isThere()) return;
+    signal.throwIfAborted();
+  } finally {
+    signal.removeEventListener("abort", close);
   }
 }
 

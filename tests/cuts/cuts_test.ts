@@ -151,7 +151,7 @@ Deno.test("wrongReports() takes what the board has, and sees each name that diff
     reason: { code: "app_failed", message: "" },
   };
   const right = { ended, status: [{ version: "1.0.0" }], history: [ended] };
-  const versions = { before: ["1.0.0"], now: "1.0.0", wanted: "1.1.0" };
+  const versions = { before: ["1.0.0"], now: "1.0.0", isByHand: false, wanted: "1.1.0" };
   assertEquals(wrongReports(right, versions), []);
   const { offered: _, ...unoffered } = ended;
   for (

@@ -123,13 +123,15 @@ class Recovery {
     const { signal } = this.#options;
     // Where files are replaced one by one, the open transaction is in the gateway's keeping.
     const settles = isOpen(before) || scenario.replaces === "in_place";
-    const earlier = scenario.ending === "left" ? NEW_VERSION : OLD_VERSION;
+    const isByHand = scenario.ending === "left";
+    const earlier = isByHand ? [NEW_VERSION, OLD_VERSION] : [OLD_VERSION];
     return wrongReports({
       ended,
       status: await inProcess.status(signal),
       history: await inProcess.history(signal),
     }, {
-      before: settles ? [versionIn(before), earlier] : [versionIn(before)],
+      before: settles ? [versionIn(before), ...earlier] : [versionIn(before)],
+      isByHand,
       now: versionIn(after),
       wanted: action === "rollback" ? OLD_VERSION : NEW_VERSION,
     });

@@ -2,7 +2,7 @@
  * Everything that one simulated attempt needs: the releases' web server, a directory with the
  * configurations and the gateway's state, an emulated board, and agents for it.
  */
-import { type FileSystemKind, startWasmBoard, type WasmBoard } from "../boards/mod.ts";
+import { type FileSystemKind, startWasmBoard, untilLinked, type WasmBoard } from "../boards/mod.ts";
 import { AgentInProcess, AgentProcess, type Offered } from "./agents.ts";
 import { type Kind, KINDS } from "./cut.ts";
 import { firstTree, GATEWAY_EXCLUDES } from "./installation.ts";
@@ -139,18 +139,8 @@ export class Rig implements AsyncDisposable {
    *
    * @throws the signal's reason when it does not
    */
-  async portThere(signal: AbortSignal): Promise<void> {
-    using watcher = Deno.watchFs(this.#directory);
-    const isThere = () => Deno.stat(this.board.port).then(() => true, () => false);
-    const close = () => watcher.close();
-    signal.addEventListener("abort", close);
-    try {
-      if (await isThere()) return;
-      for await (const _ of watcher) if (await isThere()) return;
-      signal.throwIfAborted();
-    } finally {
-      signal.removeEventListener("abort", close);
-    }
+  portThere(signal: AbortSignal): Promise<void> {
+    return untilLinked(this.board.port, { signal });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,8 @@
 /** What boot.py or a program leaves in the interpreter does not keep anybody out. */
 import { type Board, connectBoard, script, sha256Hex } from "../../serial/mod.ts";
 import { assert, assertEquals, assertIncludes } from "../assert.ts";
-import { microbitAvailable, Probe, startMicrobit, startWasmBoard } from "../boards/mod.ts";
+import { Probe, startMicrobit, startWasmBoard } from "../boards/mod.ts";
+import { testNeeding } from "../needs.ts";
 import { bytesOf } from "./line.ts";
 import { failure, files } from "./on_board.ts";
 
@@ -176,10 +177,10 @@ Deno.test("connectBoard() takes what it can get when machine is not built in", a
   }
 });
 
-Deno.test({
-  name: "connectBoard() finds a clean place on a micro:bit when its program left others' names",
-  ignore: !await microbitAvailable(),
-  fn: async () => {
+testNeeding(
+  ["micro:bit"],
+  "connectBoard() finds a clean place on a micro:bit when its program left others' names",
+  async () => {
     const main = "import builtins\nbuiltins.print = builtins.sum = None\nstr = bytes = len = 0\n";
     await using hardware = await startMicrobit({ files: new Map([["main.py", bytesOf(main)]]) });
     await using board = await connectBoard(hardware.port, { signal });
@@ -187,4 +188,4 @@ Deno.test({
     await board.resynchronise({ signal });
     assertEquals(await board.files.readFile("main.py", { signal }), bytesOf(main));
   },
-});
+);

@@ -1,7 +1,8 @@
 /** What a board says of its last start. */
 import { connectBoard, type Evidence } from "../../serial/mod.ts";
 import { assert, assertEquals } from "../assert.ts";
-import { microbitAvailable, Probe, startMicrobit, startWasmBoard } from "../boards/mod.ts";
+import { Probe, startMicrobit, startWasmBoard } from "../boards/mod.ts";
+import { testNeeding } from "../needs.ts";
 import { failure, files, MAIN, mainRuns } from "./on_board.ts";
 
 const { signal } = new AbortController();
@@ -72,14 +73,14 @@ Deno.test("connectBoard() throws when the cable is pulled while it asks for evid
   assertEquals((await connecting).code, "port_lost");
 });
 
-Deno.test({
-  name: "connectBoard() tells when a micro:bit started, which knows no causes",
-  ignore: !await microbitAvailable(),
-  fn: async () => {
+testNeeding(
+  ["micro:bit"],
+  "connectBoard() tells when a micro:bit started, which knows no causes",
+  async () => {
     await using hardware = await startMicrobit({ files: new Map([["main.py", MAIN]]) });
     const evidence = await evidenceOf(hardware.port);
     assertEquals(evidence?.resetCause, null);
     assert((evidence?.uptimeMs ?? 0) > 0);
     await mainRuns(hardware.port);
   },
-});
+);
