@@ -146,7 +146,12 @@ class Recovery {
     }
     let effect: Effect = { happened: "carried" };
     for (const step of steps) {
-      effect = await this.#tenaciously(() => this.#steps[step](situation));
+      try {
+        effect = await this.#steps[step](situation);
+      } catch (error) {
+        // The steps behind it belong to what is found then.
+        return await this.#fetchAfter(error);
+      }
       if ("end" in effect || effect.happened !== "carried") return effect;
     }
     return effect;
@@ -156,19 +161,16 @@ class Recovery {
    * A watchdog that the program has started bites while its old files come back, too. What is done by
    * then counts, so the board is fetched again, and looked at.
    */
-  async #tenaciously(step: () => Promise<Effect>): Promise<Effect> {
-    let work = step;
-    while (true) {
+  async #fetchAfter(failure: unknown): Promise<Effect> {
+    for (let error = failure;;) {
+      const isAway = error instanceof UotaError && AWAY.has(error.code);
+      if (!isAway || this.#verdict === null || ++this.#losses > MOST_LOSSES) throw error;
       try {
-        return await work();
-      } catch (error) {
-        const isAway = error instanceof UotaError && AWAY.has(error.code);
-        if (!isAway || this.#verdict === null || ++this.#losses > MOST_LOSSES) throw error;
-        work = async () => {
-          await this.#work.visit.enter({ ...this.#asking, eager: true });
-          this.#isRunning = false;
-          return await this.#look();
-        };
+        await this.#work.visit.enter({ ...this.#asking, eager: true });
+        this.#isRunning = false;
+        return await this.#look();
+      } catch (next) {
+        error = next;
       }
     }
   }
@@ -512,7 +514,7 @@ class Recovery {
   async #enter(): Promise<void> {
     if (!this.#isRunning) return;
     this.#isRunning = false;
-    await this.#work.visit.enter(this.#asking);
+    await this.#work.visit.enter({ ...this.#asking, eager: true });
   }
 
   async #failed(error: unknown, happened: Happening): Promise<Effect> {

@@ -50,7 +50,7 @@ const QUIET_MS = 40;
 const FIRST_ROUND_MS = 100;
 const LONGEST_ROUND_MS = 1500;
 /** From this round on, Ctrl-C is sent again and again: a board that restarts takes it only now and then. */
-const FIRST_SPRAYING_ROUND = 2;
+const FIRST_SPRAYING_ROUND = 4;
 const SPRAY_EVERY_MS = 5;
 /** More than any banner, with a prompt of several lines behind it. */
 const BANNER_BYTES = 2048;

@@ -153,7 +153,7 @@ class Confirmation {
       return reason ? { kind: "rejected", reason } : passed(output, "running");
     }
     // The port stays whatever the board does, so only the board itself can say whether it restarted.
-    await this.#visit.enter({ signal });
+    await this.#visit.enter({ signal, eager: true });
     const boot = this.#look();
     const isSame = boot === "same" || boot === "unknown";
     if (!isSame && !output.isReady && !restarts) return this.#countBoot(boot);
