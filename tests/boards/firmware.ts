@@ -132,9 +132,8 @@ export class Firmware {
     return new DataView(this.memory.buffer).getInt32(ADDRESS.replMode, true) === RAW_REPL;
   }
 
-  /** `pyexec_file_if_exists(name)`. */
+  /** `pyexec_file_if_exists(name)`: in the working directory, which boot.py may have changed. */
   #runFile(interpreter: Interpreter, name: string): "ran" | "exited" {
-    if (this.#flash.find(`/${name}`)?.kind !== "file") return "ran";
     const memory = new DataView(this.memory.buffer);
     memory.setInt32(ADDRESS.interruptChar, CTRL_C, true);
     try {
@@ -143,7 +142,9 @@ export class Firmware {
     } catch (error) {
       if (!(error instanceof Error) || error.name !== "PythonError") throw error;
       // PythonError carries the exception's class as `type`.
-      if ((error as Error & { type?: string }).type === "SystemExit") return "exited";
+      const { type } = error as Error & { type?: string };
+      if (type === "SystemExit") return "exited";
+      if (type === "OSError" && !error.message.includes(`File "${name}"`)) return "ran";
       // The line that called execfile is ours; a board's traceback begins with the file.
       this.#print(error.message.replace(/^ {2}File "<stdin>", line 1, in <module>\n/m, ""));
       return "ran";
