@@ -31,6 +31,7 @@ export function findBanner(heard: Uint8Array): Banner | null {
   return any && more.length === 0 ? { firmware: any[1] ?? "", hasUsualPrompt: false } : null;
 }
 
+const UNASKED = /(?:^|\n)[^\r\n]*Python [^\r\n]* on [^\r\n]*; [^\r\n]*\r\n/i;
 const INTERRUPTED =
   /Traceback \(most recent call last\):\r?\n((?:[ \t]+File "[^\r\n]*\r?\n)+)KeyboardInterrupt/g;
 /** What boot loaders of ESP chips print, and what their other baud rate looks like here. */
@@ -47,6 +48,6 @@ export function hasInterruptedProgram(heard: string): boolean {
  * asked for it, and not because the chip was just starting.
  */
 export function hasEndedQuietly(heardBeforeAsking: string): boolean {
-  const at = heardBeforeAsking.search(ANY);
+  const at = heardBeforeAsking.search(UNASKED);
   return at >= 0 && !CHIP_STARTS.test(heardBeforeAsking.slice(0, at));
 }

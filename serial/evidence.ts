@@ -10,9 +10,9 @@ export interface Evidence {
    * brown-out or a lock-up has none of these names and is null.
    *
    * Read it with care: an rp2 carries out `machine.reset()` by its watchdog, so that it shows as
-   * "watchdog" (ports/rp2/modmachine.c, `mp_machine_reset`); an esp32 counts a brown-out as
-   * "power_on", and a panic as "watchdog" (ports/esp32/modmachine.c, `mp_machine_reset_cause`);
-   * esp32 and stm32 say "soft" after a soft reset, whatever was before it.
+   * "watchdog" (ports/rp2/modmachine.c); an esp32 calls it "soft", and an older firmware of it a
+   * brown-out "watchdog" (ports/esp32/modmachine.c, `machine_reset_cause`). After a soft reset
+   * some ports say "soft", whatever was before it.
    */
   readonly resetCause: "power_on" | "hard" | "watchdog" | "deep_sleep" | "soft" | null;
   /**

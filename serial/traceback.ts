@@ -19,7 +19,7 @@ export type Failure =
  */
 export function judgeTraceback(traceback: string, path: string): Failure {
   const lines = linesOf(traceback);
-  const last = lines.at(-1) ?? "";
+  const last = exceptionOf(traceback);
   if (last.startsWith("KeyboardInterrupt") || last === "ValueError: damaged") {
     return { kind: "damaged" };
   }
@@ -28,10 +28,19 @@ export function judgeTraceback(traceback: string, path: string): Failure {
   return { kind: "reported", error: explainTraceback(traceback, path) };
 }
 
-/** The last line of a traceback: the exception. */
+/**
+ * The line of a traceback that names the exception, its beginning where it is long; the lines of a
+ * longer message follow it.
+ */
 export function exceptionOf(traceback: string): string {
-  return linesOf(traceback).at(-1) ?? "";
+  const lines = linesOf(traceback);
+  const begun = lines.findLastIndex((line) => line.startsWith("Traceback "));
+  const line = lines.slice(begun + 1).find((text) => /^\S/.test(text)) ?? lines.at(-1) ?? "";
+  return line.length > LONGEST_EXCEPTION ? `${line.slice(0, LONGEST_EXCEPTION)}…` : line;
 }
+
+/** For a message; the whole is its cause. */
+const LONGEST_EXCEPTION = 300;
 
 /** What a script raised that got through to its end. */
 function explainTraceback(traceback: string, path: string): UotaError {
@@ -54,7 +63,8 @@ function explainTraceback(traceback: string, path: string): UotaError {
 /** What never changes, however often it is sent, is not the line's fault. */
 export function explainObstacle(traceback: string, path: string): UotaError {
   const last = exceptionOf(traceback);
-  const foreign = linesOf(traceback).findLast((line) => /^\s*File "(?!<)/.test(line))?.trim();
+  const foreign = linesOf(traceback).findLast((line) => /^\s*File "(?!<)/.test(line))?.trim()
+    .slice(0, LONGEST_EXCEPTION);
   const obstacle = foreign === undefined
     ? "its boot.py, or what that imports, seems to have replaced something that MicroPython brings"
     : `${foreign} stands in for something that MicroPython brings, __import__ most likely`;

@@ -18,12 +18,13 @@ import {
   parseJournalHeader,
   type TransactionState,
 } from "./journal.ts";
+import { hasProgram } from "./program.ts";
 import { COMMITTED, DAMAGED, JOURNAL, ROLLBACK, TRANSACTION_DIRECTORY } from "./paths_on_board.ts";
 
 export interface Glance {
   /** The stripped content of `version`; null where there is none, or nothing in it. */
   readonly version: string | null;
-  /** Whether the board has a main.py or main.mpy: a board without one has no program to lose. */
+  /** Whether the board has something to lose that no `version` tells of; true where there is one. */
   readonly hasProgram: boolean;
   /** Where an earlier visit left the transaction; null where there is none open. */
   readonly transaction: OpenTransaction | null;
@@ -59,18 +60,20 @@ interface Asking {
 
 /** A quick look: which version runs, and whether an earlier transaction is still open. */
 export async function glance(board: Board, options: Asking): Promise<Glance> {
-  const paths = ["version", "main.py", "main.mpy"];
+  const paths = ["version"];
   if (board.capabilities.directories) {
     paths.push(ROLLBACK, JOURNAL, COMMITTED, DAMAGED, TRANSACTION_DIRECTORY);
   }
-  const [version, mainPy, mainMpy, rollback, journal, committed, damaged, directory] = await board
-    .files.stat(paths, options);
+  const [version, rollback, journal, committed, damaged, directory] = await board.files.stat(
+    paths,
+    options,
+  );
   const versionText = version?.kind === "file" && version.sizeBytes <= LONGEST_VERSION_BYTES
     ? new TextDecoder().decode(await board.files.readFile("version", options)).trim()
     : "";
   return {
     version: versionText === "" ? null : versionText,
-    hasProgram: mainPy?.kind === "file" || mainMpy?.kind === "file",
+    hasProgram: version?.kind === "file" || await hasProgram(board, options),
     transaction: await openTransaction(board, { rollback, journal, committed }, options),
     needsRepair: damaged?.kind === "file",
     leftOvers: directory !== undefined && directory.kind !== "missing",

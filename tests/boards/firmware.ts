@@ -176,7 +176,10 @@ export class Firmware {
     return new DataView(this.memory.buffer).getInt32(ADDRESS.replMode, true) === RAW_REPL;
   }
 
-  /** `pyexec_file_if_exists(name)` (shared/runtime/pyexec.c), of one that does. */
+  /**
+   * `pyexec_file_if_exists(name)` (shared/runtime/pyexec.c) of one that does, in the working directory,
+   * which boot.py may have changed.
+   */
   #runFile(interpreter: Interpreter, name: string): "ran" | "exited" {
     const memory = new DataView(this.memory.buffer);
     memory.setInt32(ADDRESS.interruptChar, CTRL_C, true);
@@ -186,7 +189,9 @@ export class Firmware {
     } catch (error) {
       if (!(error instanceof Error) || error.name !== "PythonError") throw error;
       // PythonError carries the exception's class as `type`.
-      if ((error as Error & { type?: string }).type === "SystemExit") return "exited";
+      const { type } = error as Error & { type?: string };
+      if (type === "SystemExit") return "exited";
+      if (type === "OSError" && !error.message.includes(`File "${name}"`)) return "ran";
       // The line that called execfile is ours; a board's traceback begins with the file.
       this.#print(error.message.replace(/^ {2}File "<stdin>", line 1, in <module>\n/m, ""));
       return "ran";
