@@ -63,7 +63,7 @@ export const BOOTS: Readonly<Record<string, Boot>> = {
   chdir_app: { source: "import os\nos.chdir('/app')\n", mainPath: "app/main.py" },
   slow: {
     source: "import utime\nfor _ in range(30):\n    print('.', end='')\n    utime.sleep_ms(100)\n",
-    confirm: "6s",
+    seconds: 3,
   },
   noisy: { source: "for n in range(200): print('booting', n, '>>> \\x01\\x04OK')\n" },
   raises: { source: "raise RuntimeError('boot.py is broken')\n" },
@@ -76,7 +76,7 @@ export const BOOTS: Readonly<Record<string, Boot>> = {
   kbd_intr_moment: {
     source: "import micropython, utime\nmicropython.kbd_intr(-1)\nutime.sleep_ms(1500)\n" +
       "micropython.kbd_intr(3)\n",
-    confirm: "4s",
+    seconds: 2,
   },
   program_in_boot: { source: "", isProgram: true },
   endless: { source: "", isProgram: true, cycle: "pass" },

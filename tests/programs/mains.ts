@@ -54,7 +54,7 @@ machine.deepsleep(400)
 `;
 
 const BITES = `import machine, utime
-_dog = machine.WDT(timeout=1200)
+_dog = machine.WDT(timeout=3000)
 while True:
     utime.sleep_ms(20)
 `;
@@ -84,6 +84,7 @@ export const MAINS: Readonly<Record<string, Main>> = {
   }),
   swallow_two: good("pass", { setup: SWALLOW_TWO }),
   kbd_intr_moment: good("pass", {
+    seconds: 2,
     setup: "import micropython, utime\nmicropython.kbd_intr(-1)\nutime.sleep_ms(1500)\n" +
       "micropython.kbd_intr(3)\n",
   }),
@@ -142,15 +143,16 @@ export const MAINS: Readonly<Record<string, Main>> = {
   resets_on_error: bad(
     "import machine, utime\ntry:\n    utime.sleep_ms(200)\n    raise ValueError()\n" +
       "except Exception:\n    machine.reset()\n",
-    { usesMachine: true },
+    { usesMachine: true, seconds: 2 },
   ),
   resets_late: bad("import machine, utime\nutime.sleep_ms(700)\nmachine.reset()\n", {
     usesMachine: true,
+    seconds: 3,
   }),
   // With a USB of its own no host has even seen the chip by then.
   resets_at_once: bad("import machine\nmachine.reset()\n", { usesMachine: true, port: "uart" }),
-  watchdog_bites: bad(BITES, { usesMachine: true }),
-  deep_sleep: bad(DEEP_SLEEP, { usesMachine: true }),
+  watchdog_bites: bad(BITES, { usesMachine: true, seconds: 8 }),
+  deep_sleep: bad(DEEP_SLEEP, { usesMachine: true, seconds: 5 }),
 
   sys_exit: either("import sys, utime\nutime.sleep_ms(300)\nsys.exit()\n"),
   system_exit: either("import utime\nutime.sleep_ms(300)\nraise SystemExit\n"),

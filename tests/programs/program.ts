@@ -20,8 +20,8 @@ export interface Boot {
   readonly isProgram?: true;
   /** The lines that are repeated for ever at its end. */
   readonly cycle?: string;
-  /** How long a gateway has to watch, which begins before boot.py does. @default "2s" */
-  readonly confirm?: string;
+  /** How long it takes. @default 0 */
+  readonly seconds?: number;
 }
 
 /** What main.py does. */
@@ -46,6 +46,8 @@ export interface Main {
   readonly usesMachine?: true;
   /** What a user has to ask for, since the program spoils its own version. */
   readonly ask?: { readonly force?: true; readonly versionCheck?: false };
+  /** How long it takes until it shows that it fails, if it does. @default 0 */
+  readonly seconds?: number;
   /** The only kind of port on which anybody gets in. */
   readonly port?: "uart";
   /** Lines for `[defaults]`. */

@@ -21,7 +21,8 @@ import { filesOf, MARK_PATH, ordinaryFiles, type Program } from "./program.ts";
 
 /** A board that is hard to get into may take some visits, as a daemon makes them. */
 const MOST_VISITS = 6;
-const CONFIRM = "2s";
+/** How long the gateway watches, besides what a program takes, which begins with the reset. */
+const CONFIRM_SECONDS = 3;
 const RUNS_BOUND_MS = 15_000;
 const TRIAL_BOUND_MS = 400_000;
 /** What a message of some program's making may have at most. */
@@ -86,7 +87,7 @@ class Trial implements AsyncDisposable {
     });
     const gateway = await makeGateway({
       ports: [board.port],
-      confirm: program.boot?.confirm ?? CONFIRM,
+      confirm: `${CONFIRM_SECONDS + (program.boot?.seconds ?? 0) + (program.main.seconds ?? 0)}s`,
       ...(program.main.defaults === undefined ? {} : { defaults: program.main.defaults }),
     });
     const trial = new Trial({ program, board, gateway, signal });
