@@ -422,9 +422,8 @@ class Recovery {
     if (watched.kind === "rejected") this.#verdict = watched.reason;
     if (watched.kind !== "reverted") return { happened: watched.kind };
     // A journal that came back is carried out again, within its bound.
-    const { transaction } = this.#seen;
-    const isJournal = transaction !== null && transaction.state !== "committed";
-    return { happened: isJournal ? "carried" : "reverted" };
+    const isInPlace = this.#isWithoutRecord || this.#seen.transaction?.state === "committed";
+    return { happened: isInPlace ? "reverted" : "carried" };
   }
 
   /** In place without a transaction on the board: replaced file by file, or after a repair. */

@@ -12,6 +12,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { z } from "zod";
 import type { UotaError } from "../../errors/mod.ts";
+import { shortened } from "../../errors/shown_text.ts";
 import type { Outcome, Reason, ReasonCode } from "../board/outcome.ts";
 import { isRunning, thisProcess } from "./process_name.ts";
 import type { AttemptRecord, BoardStatus } from "./records.ts";
@@ -270,7 +271,14 @@ export class Store implements Disposable {
       this.#database.prepare(
         `INSERT OR REPLACE INTO bad_release (board_key, archive_sha256, version, code, message, at)
          VALUES (?, ?, ?, ?, ?, ?)`,
-      ).run(key, release.sha256, release.version, reason.code, reason.message, this.#time())
+      ).run(
+        key,
+        release.sha256,
+        release.version,
+        reason.code,
+        shortened(reason.message),
+        this.#time(),
+      )
     );
   }
 
@@ -320,7 +328,7 @@ export class Store implements Disposable {
       outcome.offered,
       archiveSha256,
       reason?.code ?? null,
-      reason?.message ?? null,
+      reason === null ? null : shortened(reason.message),
       outcome.strategy,
       files.written,
       files.unchanged,

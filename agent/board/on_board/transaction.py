@@ -69,6 +69,11 @@ def roll_back(base):
             os.rename(base + "/.uota/" + name, base + "/.uota/rollback")
     if not stat(base + "/.uota/rollback")[0]:
         return
+    if not stat(base + "/.uota/old")[0]:
+        # A program has removed what there is to go back to.
+        raise OSError(2)
+    if not stat(base + "/.uota/new")[0]:
+        os.mkdir(base + "/.uota/new")
     for kind, n, path in backward(base, "rollback"):
         if kind == "m":
             if stat(path)[0] & 0x4000 and not some_of(path):

@@ -1,0 +1,170 @@
+/** What is remembered of releases and boards, and what must not be mistaken for it. */
+import { assert, assertEquals, assertIncludes } from "../assert.ts";
+import { startWasmBoard } from "../boards/mod.ts";
+import { startBoardRig } from "./board_rig.ts";
+import { digests, type Files, firmware, onBoard, packed, PROGRAM, versionOn } from "./firmware.ts";
+import { type Gateway, inShort, makeGateway, onlyOutcome } from "./gateway.ts";
+
+const RAISING = "1/0\n";
+
+interface Told {
+  readonly outcome: string;
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly offered: string | null;
+  readonly reason: { readonly code: string } | null;
+}
+
+async function rollBack(gateway: Gateway): Promise<Told & { readonly code: number }> {
+  const { code, stdout } = await gateway.run("rollback", "--board", "all", "--json");
+  return { code, ...JSON.parse(stdout).boards[0] };
+}
+
+async function status(gateway: Gateway): Promise<string | null> {
+  const { stdout } = await gateway.run("status", "--json");
+  return JSON.parse(stdout)[0].version;
+}
+
+Deno.test("rollback() goes to the latest good release, never to a bad one, and says when there is none", async () => {
+  await using rig = await startBoardRig(firmware("1.0"), { gateway: { confirm: "100ms" } });
+  for (const version of ["1.1", "1.2", "1.3"]) {
+    assertEquals(inShort(await rig.install(firmware(version))), "updated");
+  }
+  const first = await rollBack(rig.gateway);
+  assertEquals([first.code, first.outcome], [0, "updated"]);
+  assertEquals([first.from, first.to, first.offered], ["1.3", "1.2", "1.2"]);
+  assertEquals([await versionOn(rig.board), await status(rig.gateway)], ["1.2", "1.2"]);
+  const second = await rollBack(rig.gateway);
+  assertEquals([second.outcome, second.from, second.to], ["updated", "1.2", "1.1"]);
+  // What was left is not offered again, and there is nothing before 1.1 that the gateway has.
+  assertEquals(inShort(await rig.install(firmware("1.3"))), "skipped known_bad");
+  const third = await rollBack(rig.gateway);
+  assertEquals([third.code, third.reason?.code], [1, "no_previous"]);
+  assertEquals([await versionOn(rig.board), await status(rig.gateway)], ["1.1", "1.1"]);
+});
+
+Deno.test("rollback() does not go to the old files on the board when they are of a bad release", async () => {
+  await using rig = await startBoardRig(firmware("1.0"), { gateway: { confirm: "100ms" } });
+  for (const version of ["1.1", "1.2"]) {
+    assertEquals(inShort(await rig.install(firmware(version))), "updated");
+  }
+  await rollBack(rig.gateway);
+  assertEquals(await versionOn(rig.board), "1.1");
+  // By force 1.2 is in between again, as an agent leaves it that is killed after it has noted 1.2.
+  assertEquals(inShort(await rig.install(firmware("1.2"), { force: true })), "updated");
+  assertEquals(inShort(await rig.install(firmware("1.3"))), "updated");
+  const { config } = rig.gateway;
+  const { Store, boardKey } = await import("../../agent/fleet/store.ts");
+  {
+    using store = Store.open(config.gateway.stateDir, { log: () => {}, now: () => new Date() });
+    const key = boardKey({ uid: rig.board.uid, port: rig.board.port });
+    const bad = store.installedArchives(key).find(({ version }) => version === "1.2");
+    assert(bad !== undefined);
+    store.markBad(key, bad, { code: "app_failed", message: "It fails" });
+  }
+  const back = await rollBack(rig.gateway);
+  assertEquals([back.outcome, back.from, back.to], ["updated", "1.3", "1.1"]);
+  assertEquals(await versionOn(rig.board), "1.1");
+});
+
+Deno.test("update() tells from, to and offered of what went back, in its outcome and in status", async () => {
+  await using rig = await startBoardRig(firmware("1.0"), { gateway: { confirm: "100ms" } });
+  assertEquals(inShort(await rig.install(firmware("1.1"))), "updated");
+  const outcome = await rig.install({ "main.py": RAISING, "version": "1.2" });
+  assertEquals([outcome.from, outcome.to, outcome.offered], ["1.1", "1.1", "1.2"]);
+  assertEquals(await status(rig.gateway), "1.1");
+  const { stdout } = await rig.gateway.run("history", "--json");
+  const [last] = JSON.parse(stdout);
+  assertEquals([last.from, last.to, last.offered], ["1.1", "1.1", "1.2"]);
+});
+
+Deno.test("update() does not believe a board that says that a release is in place", async () => {
+  // A rename that does nothing, as on a flash that forgets what was written last.
+  const forgetful = "import uos\nuos.rename = lambda *a: None\n";
+  const old: Files = { ...firmware("1.0"), "boot.py": forgetful };
+  await using rig = await startBoardRig(old, { gateway: { confirm: "100ms" } });
+  const outcome = await rig.install({ ...firmware("2.0"), "boot.py": forgetful });
+  assertEquals(inShort(outcome), "failed verification_failed");
+  assertEquals([outcome.from, outcome.to, await versionOn(rig.board)], ["1.0", "1.0", "1.0"]);
+});
+
+Deno.test("update() refuses a version that it could not read back", async () => {
+  await using rig = await startBoardRig(firmware("1.0"));
+  const archive = await rig.pack({ ...firmware("2.0"), "version": `2.0${" ".repeat(300)}\n` });
+  const { code, stdout } = await rig.gateway.run(
+    ...["update", "--board", "all", "--archive", archive, "--json"],
+  );
+  assertEquals([code, JSON.parse(stdout).error.code], [77, "release_invalid"]);
+  assertIncludes(stdout, "303 bytes");
+  const longest = { ...firmware("2.0"), "version": `2.0${" ".repeat(252)}\n` };
+  assertEquals(inShort(await rig.install(longest)), "updated");
+  assertEquals(inShort(await rig.install(longest)), "current");
+});
+
+Deno.test("update() gives nobody's settings to a board that has lost its uid", async () => {
+  const directory = await Deno.makeTempDir({ prefix: "uota-uid-" });
+  const link = `${directory}/ttyBOARD`;
+  const files = { ...firmware("1.0"), "secrets.py": "P = 1\n" };
+  const release = packed({ ...firmware("2.0"), "secrets.py": "P = 0\n" });
+  await using gateway = await makeGateway({
+    ports: [link],
+    boards: `[[board]]\nname = "one"\nmatch = { uid = "aa01" }\nexclude = ["secrets.py"]\n`,
+  });
+  const archive = `${gateway.directory}/firmware.tar.gz`;
+  await Deno.writeFile(archive, packed(files));
+  try {
+    {
+      await using board = await startWasmBoard({ link, uid: "aa01", files: onBoard(files) });
+      assertEquals(board.port, link);
+      assertEquals(inShort(onlyOutcome(await gateway.update({ archive }))), "current");
+    }
+    await Deno.writeFile(archive, release);
+    await using board = await startWasmBoard({ link, uid: null, files: onBoard(files) });
+    for (const _ of [1, 2]) {
+      const { boards } = await gateway.update({ archive });
+      const outcome = boards.find(({ port }) => port === link);
+      assert(outcome !== undefined);
+      assertEquals(inShort(outcome), "failed uid_missing");
+      assertIncludes(outcome.reason?.message ?? "", "aa01");
+    }
+    assertEquals(digests(await board.files()), digests(onBoard(files)));
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
+Deno.test("update() puts files back on the board that they are of, and not on another on its port", async () => {
+  const directory = await Deno.makeTempDir({ prefix: "uota-swap-" });
+  const link = `${directory}/ttyBOARD`;
+  const flat = { link, uid: null, flat: true };
+  const one: Files = { "a.py": "a = 1\n", "main.py": `# 1\n${PROGRAM}`, "version": "1.0\n" };
+  const other: Files = {
+    "a.py": "mine = 1\n",
+    "main.py": `# mine\n${PROGRAM}`,
+    "version": "1.0\n",
+  };
+  const next: Files = { "a.py": "a = 2\n", "main.py": `# 2\n${PROGRAM}`, "version": "2.0\n" };
+  await using gateway = await makeGateway({ ports: [link], confirm: "100ms" });
+  const archive = `${gateway.directory}/firmware.tar.gz`;
+  await Deno.writeFile(archive, packed(next));
+  const update = async () => inShort(onlyOutcome(await gateway.update({ archive })));
+  try {
+    await using first = await startWasmBoard({ ...flat, files: onBoard(one) });
+    // The first of its files is gone, or written, by then.
+    const lost = first.cutPowerAfter(2);
+    assertEquals(await update(), "failed port_lost");
+    await lost;
+    const half = await first.tree();
+    {
+      await using second = await startWasmBoard({ ...flat, files: onBoard(other) });
+      assertEquals(await update(), "updated");
+      assertEquals(digests(await second.files()), digests(onBoard(next)));
+    }
+    await first.powerOn();
+    assertEquals(digests(await first.tree()), digests(half));
+    assertEquals(await update(), "updated");
+    assertEquals(digests(await first.files()), digests(onBoard(next)));
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
