@@ -1,6 +1,7 @@
 /** What boot.py or a program leaves in the interpreter does not keep anybody out. */
 import { type Board, connectBoard, script, sha256Hex } from "../../serial/mod.ts";
 import { assert, assertEquals, assertIncludes } from "../assert.ts";
+import { scripts } from "../../serial/script.ts";
 import { Probe, startMicrobit, startWasmBoard } from "../boards/mod.ts";
 import { testNeeding } from "../needs.ts";
 import { bytesOf } from "./line.ts";
@@ -189,3 +190,24 @@ testNeeding(
     assertEquals(await board.files.readFile("main.py", { signal }), bytesOf(main));
   },
 );
+
+Deno.test("base.py makes every built-in genuine that a script on the board uses", async () => {
+  await using hardware = await startWasmBoard();
+  using probe = new Probe(hardware.port);
+  await probe.enterRaw();
+  const builtins = (await probe.print("import builtins\nprint(' '.join(dir(builtins)))")).split(
+    " ",
+  );
+  const own = new Set(new TextDecoder().decode(scripts.base).match(/\w+/g));
+  const missing: string[] = [];
+  for (const directory of ["serial/on_board", "agent/board/on_board"]) {
+    const url = new URL(`../../${directory}/`, import.meta.url);
+    for await (const { name } of Deno.readDir(url)) {
+      const source = (await Deno.readTextFile(new URL(name, url)))
+        .replaceAll(/^\s*#.*$|"[^"]*"|\.\w+/gm, "");
+      const used = new Set(source.match(/\b[A-Za-z_]\w*/g));
+      missing.push(...builtins.filter((builtin) => used.has(builtin) && !own.has(builtin)));
+    }
+  }
+  assertEquals(missing, []);
+});
