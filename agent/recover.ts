@@ -433,8 +433,9 @@ class Recovery {
 
   /** `confirm = "0s"`: nothing is kept, and the board is reset at the end. */
   async #leaveUnwatched(): Promise<Effect> {
-    const { visit } = this.#work;
+    const { visit, report } = this.#work;
     if (this.#fresh === null) return { happened: "passed" };
+    report({ phase: "confirming" });
     // File by file, `version` has been read back already, and the smallest boards have no room left.
     if (this.#shelved === null) await this.#look();
     else this.#work.attempt.saw(this.#release.version);

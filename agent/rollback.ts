@@ -130,8 +130,10 @@ async function goBackByArchive(
     });
     if (attempt.succeeded) attempt.updated();
   } finally {
-    // What the board is on after all is not bad for want of something better.
-    if (isNoted && !attempt.succeeded) store.clearBad(key, present.sha256);
+    // What the board is on after all is not bad for want of something better; what was interrupted
+    // is still to be left.
+    const isLeft = attempt.succeeded || attempt.committed && !attempt.wentBack;
+    if (isNoted && !isLeft) store.clearBad(key, present.sha256);
   }
 }
 

@@ -15,6 +15,7 @@ const NO_FILES: FileCounts = { written: 0, unchanged: 0, deleted: 0, excluded: 0
 export class Attempt {
   readonly #begun = performance.now();
   #who: { readonly name: string; readonly uid: string | null; readonly port: string | null };
+  #looked = false;
   #from: string | null = null;
   #now: string | null = null;
   #offered: string | null = null;
@@ -66,7 +67,8 @@ export class Attempt {
 
   /** What the board's `version` says. The first look is also what it was on before. */
   saw(version: string | null): void {
-    this.#from ??= version;
+    if (!this.#looked) this.#from = version;
+    this.#looked = true;
     this.#now = version;
   }
 
@@ -78,6 +80,11 @@ export class Attempt {
   /** Nobody can say what the board is on until it is looked at again. */
   lostTrack(): void {
     this.#now = null;
+  }
+
+  /** Whether what was offered was installed, and left again. */
+  get wentBack(): boolean {
+    return this.#outcome === "rolled_back";
   }
 
   /** Whether the board is on what was offered. */

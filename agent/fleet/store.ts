@@ -181,7 +181,8 @@ export class Store implements Disposable {
   lastUidOn(port: string): string | null {
     const row = this.#database.prepare(
       `SELECT uid FROM attempt WHERE port = ? AND ended_at IS NOT NULL
-         AND outcome NOT IN ('unreachable') ORDER BY id DESC LIMIT 1`,
+         AND outcome <> 'unreachable' AND coalesce(reason_code, '') <> 'uid_missing'
+       ORDER BY id DESC LIMIT 1`,
     ).get(port);
     return z.string().nullable().parse(row?.["uid"] ?? null);
   }

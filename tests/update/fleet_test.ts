@@ -56,7 +56,8 @@ match = { port = "${microbit.port}" }
         sha256: sha256(archive),
         verified_by: ["sha256"],
       });
-      const expected = { outcome: "updated", from: "2.0.0", to: "2.0.1", reason: null };
+      const versions = { from: "2.0.0", to: "2.0.1", offered: "2.0.1" };
+      const expected = { outcome: "updated", ...versions, reason: null };
       const files = { written: 3, unchanged: 0, deleted: 0, excluded: 0 };
       assertEquals(document.boards.map(withoutMeasurements), [
         { name: "north", uid: north.uid, port: north.port, ...expected, strategy: "staged", files },

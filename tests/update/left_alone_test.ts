@@ -166,7 +166,8 @@ Deno.test("uota update --dry-run and check say what would be, and change nothing
     );
     const [board] = JSON.parse(stdout).boards;
     assertEquals([code, board.outcome, board.reason.code], [0, "skipped", "dry_run"]);
-    assertEquals([board.from, board.to, board.strategy], ["1.0", "2.0", "staged"]);
+    assertEquals([board.from, board.to, board.offered], ["1.0", "1.0", "2.0"]);
+    assertEquals(board.strategy, "staged");
     assertEquals(board.files, { written: 3, unchanged: 1, deleted: 1, excluded: 1 });
     assertEquals(await rig.tree(), before);
   });

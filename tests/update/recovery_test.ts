@@ -79,13 +79,19 @@ Deno.test("update() tells from, to and offered of what went back, in its outcome
 });
 
 Deno.test("update() does not believe a board that says that a release is in place", async () => {
-  // A rename that does nothing, as on a flash that forgets what was written last.
-  const forgetful = "import uos\nuos.rename = lambda *a: None\n";
-  const old: Files = { ...firmware("1.0"), "boot.py": forgetful };
-  await using rig = await startBoardRig(old, { gateway: { confirm: "100ms" } });
-  const outcome = await rig.install({ ...firmware("2.0"), "boot.py": forgetful });
+  await using rig = await startBoardRig(firmware("1.0"), { gateway: { confirm: "100ms" } });
+  let forgotten: Promise<void> | null = null;
+  const outcome = await rig.install(firmware("2.0"), {}, {
+    // As a flash that loses what was written last, with the power.
+    onProgress: ({ phase }) => {
+      if (phase === "confirming") forgotten ??= rig.board.writeFiles(onBoard({ version: "1.0" }));
+    },
+  });
+  await forgotten;
   assertEquals(inShort(outcome), "failed verification_failed");
   assertEquals([outcome.from, outcome.to, await versionOn(rig.board)], ["1.0", "1.0", "1.0"]);
+  const files = [...await rig.board.files()].filter(([path]) => !path.startsWith("/.uota/"));
+  assertEquals(digests(new Map(files)), digests(onBoard(firmware("1.0"))));
 });
 
 Deno.test("update() refuses a version that it could not read back", async () => {
@@ -95,7 +101,7 @@ Deno.test("update() refuses a version that it could not read back", async () => 
     ...["update", "--board", "all", "--archive", archive, "--json"],
   );
   assertEquals([code, JSON.parse(stdout).error.code], [77, "release_invalid"]);
-  assertIncludes(stdout, "303 bytes");
+  assertIncludes(stdout, "304 bytes");
   const longest = { ...firmware("2.0"), "version": `2.0${" ".repeat(252)}\n` };
   assertEquals(inShort(await rig.install(longest)), "updated");
   assertEquals(inShort(await rig.install(longest)), "current");
@@ -136,34 +142,39 @@ Deno.test("update() gives nobody's settings to a board that has lost its uid", a
 Deno.test("update() puts files back on the board that they are of, and not on another on its port", async () => {
   const directory = await Deno.makeTempDir({ prefix: "uota-swap-" });
   const link = `${directory}/ttyBOARD`;
-  const flat = { link, uid: null, flat: true };
-  const one: Files = { "a.py": "a = 1\n", "main.py": `# 1\n${PROGRAM}`, "version": "1.0\n" };
-  const other: Files = {
-    "a.py": "mine = 1\n",
-    "main.py": `# mine\n${PROGRAM}`,
-    "version": "1.0\n",
-  };
-  const next: Files = { "a.py": "a = 2\n", "main.py": `# 2\n${PROGRAM}`, "version": "2.0\n" };
+  // Too small for the old and the new files beside each other.
+  const small = { link, uid: null, flashBytes: 64 * 1024 };
+  const firmwareOf = (version: string, fill: number): Files => ({
+    "data.bin": new Uint8Array(40 * 1024).fill(fill),
+    "main.py": `# ${fill}\n${PROGRAM}`,
+    "version": `${version}\n`,
+  });
+  const next = firmwareOf("2.0", 2);
   await using gateway = await makeGateway({ ports: [link], confirm: "100ms" });
   const archive = `${gateway.directory}/firmware.tar.gz`;
   await Deno.writeFile(archive, packed(next));
-  const update = async () => inShort(onlyOutcome(await gateway.update({ archive })));
+  const update = async () => {
+    const outcome = onlyOutcome(await gateway.update({ archive }));
+    return [inShort(outcome), outcome.strategy].join(" ");
+  };
   try {
-    await using first = await startWasmBoard({ ...flat, files: onBoard(one) });
-    // The first of its files is gone, or written, by then.
-    const lost = first.cutPowerAfter(2);
-    assertEquals(await update(), "failed port_lost");
+    const first = await startWasmBoard({ ...small, files: onBoard(firmwareOf("1.0", 1)) });
+    const lost = first.cutPowerAfter(3);
+    assertEquals(await update(), "failed unfinished_transaction in_place");
     await lost;
     const half = await first.tree();
+    await first.stop();
     {
-      await using second = await startWasmBoard({ ...flat, files: onBoard(other) });
-      assertEquals(await update(), "updated");
+      await using second = await startWasmBoard({
+        ...small,
+        files: onBoard({ ...firmwareOf("1.0", 7), "main.py": `# theirs\n${PROGRAM}` }),
+      });
+      assertEquals(await update(), "updated in_place");
       assertEquals(digests(await second.files()), digests(onBoard(next)));
     }
-    await first.powerOn();
-    assertEquals(digests(await first.tree()), digests(half));
-    assertEquals(await update(), "updated");
-    assertEquals(digests(await first.files()), digests(onBoard(next)));
+    await using again = await startWasmBoard({ ...small, files: half });
+    assertEquals(await update(), "updated in_place");
+    assertEquals(digests(await again.files()), digests(onBoard(next)));
   } finally {
     await Deno.remove(directory, { recursive: true });
   }

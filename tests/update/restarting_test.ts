@@ -107,7 +107,7 @@ Deno.test("update() takes a program that restarts by design", async (t) => {
   });
   await t.step("with the line that it prints first", async () => {
     await using rig = await start(OLD, { defaults: 'ready = "measured"' });
-    const program = SLEEPS.replace("import", "print('measured')\nimport");
+    const program = `print('measured')\n${SLEEPS}`;
     assertEquals(inShort(await rig.install(release(program))), "updated");
     await isWholly(rig, release(program));
   });
