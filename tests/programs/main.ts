@@ -19,7 +19,7 @@ interface Flags {
 }
 
 /** Most of a trial is watching and waiting. */
-const JOBS = 6;
+const JOBS = 4;
 const PAIRS = 40;
 
 const flags = new Command("programs")

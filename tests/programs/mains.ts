@@ -149,8 +149,12 @@ export const MAINS: Readonly<Record<string, Main>> = {
     usesMachine: true,
     seconds: 3,
   }),
-  // With a USB of its own no host has even seen the chip by then.
-  resets_at_once: bad("import machine\nmachine.reset()\n", { usesMachine: true, port: "uart" }),
+  // A chip takes longer than this machine to read and compile a program. With a USB of its own no host
+  // has even seen it by then.
+  resets_at_once: bad("import machine, utime\nutime.sleep_ms(50)\nmachine.reset()\n", {
+    usesMachine: true,
+    port: "uart",
+  }),
   watchdog_bites: bad(BITES, { usesMachine: true, seconds: 8 }),
   deep_sleep: bad(DEEP_SLEEP, { usesMachine: true, seconds: 5 }),
 

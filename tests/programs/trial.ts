@@ -11,6 +11,7 @@
  * bad, 2.0 and 4.0 are free. After each step the board has the files of the right release, and after
  * its power has come back that release's program runs.
  */
+import { updateJson } from "../../agent/report/json.ts";
 import { rollback } from "../../agent/rollback.ts";
 import type { Outcome } from "../../agent/board/outcome.ts";
 import { UotaError } from "../../errors/mod.ts";
@@ -28,7 +29,7 @@ const TRIAL_BOUND_MS = 400_000;
 /** What a message of some program's making may have at most. */
 const MESSAGE_CHARACTERS = 20_000;
 // deno-lint-ignore no-control-regex
-const UNSAFE = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
+const UNSAFE = /[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
 const OWN_FILES: Files = { "notes.txt": "nobody names this\n" };
 
 /** What is wrong after a trial of the program; nothing more is asked once something is. */
@@ -168,9 +169,8 @@ class Trial implements AsyncDisposable {
     const short = inShort(outcome);
     const message = outcome.reason?.message ?? "";
     if (!step.outcomes.includes(short)) throw new Violation(`${what}: ${describe(outcome)}`);
-    if (UNSAFE.test(message)) {
-      throw new Violation(`${what}: unsafe text ${JSON.stringify(message)}`);
-    }
+    const printed = updateJson({ release: null, boards: [outcome] }).trimEnd();
+    if (UNSAFE.test(printed)) throw new Violation(`${what}: unsafe text in ${printed}`);
     if (message.length > MESSAGE_CHARACTERS) {
       throw new Violation(`${what}: a message of ${message.length} characters`);
     }
