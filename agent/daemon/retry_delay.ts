@@ -7,6 +7,7 @@ const LONGEST_RETRY_MS = 15 * 60_000;
 const LASTING: ReadonlySet<ReasonCode> = new Set([
   "app_failed",
   "not_ready",
+  "app_restarts",
   "no_space",
   "no_directories",
   "no_version",
@@ -14,6 +15,9 @@ const LASTING: ReadonlySet<ReasonCode> = new Set([
   "version_order",
   "board_memory",
   "ambiguous_board",
+  "uid_missing",
+  "not_micropython",
+  "foreign_transaction",
   "excluded_conflict",
 ]);
 
