@@ -178,7 +178,7 @@ class Recovery {
   /** Where the board is, by what it says and what the store knows. */
   async #situation(): Promise<Situation> {
     const { transaction, needsRepair } = this.#seen;
-    if (this.#shelved !== null) return "replaced";
+    if (this.#shelved !== null) return this.#rejected === null ? "replaced" : "returning";
     if (transaction === null) {
       if (this.#wasRepaired && this.#fresh !== null) return "unprotected";
       return needsRepair ? "damaged" : "clean";

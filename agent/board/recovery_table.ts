@@ -41,6 +41,8 @@ export interface Happenings {
   unprotected: "carried" | Verdict;
   /** Files were replaced where they are, and the gateway keeps the old ones. */
   replaced: Arrival | Work | Verdict;
+  /** The same, and the release is known to be bad: some of the old files may be back already. */
+  returning: Arrival | Work;
   /** The transaction is of a later version of this program. */
   foreign: Arrival | "carried";
 }
@@ -203,6 +205,12 @@ export const RECOVERY: Table = {
     back_failed_in_the_way: ["drop_backup", "repair"],
     exhausted: ["drop_backup", "repair"],
   },
+  returning: {
+    ...always("put_back"),
+    back_failed: ["give_up"],
+    back_failed_in_the_way: ["drop_backup", "repair"],
+    exhausted: ["drop_backup", "repair"],
+  },
   foreign: { ...always("refuse"), arrived_by_force: ["set_aside"] },
 };
 
@@ -223,6 +231,7 @@ export const TRIES: { readonly [S in Situation]: number } = {
   repaired: Infinity,
   unprotected: Infinity,
   replaced: 3,
+  returning: 10,
   foreign: Infinity,
 };
 
