@@ -4,13 +4,7 @@
  */
 import { messageOf, UotaError } from "../../errors/mod.ts";
 import type { Board, PathKind, PathState, Space, TreeEntry } from "../../serial/mod.ts";
-import {
-  deletionPath,
-  excludes,
-  parseUotaConfig,
-  type Release,
-  type UotaConfig,
-} from "../release/mod.ts";
+import { deletionPath, parseUotaConfig, type Release, type UotaConfig } from "../release/mod.ts";
 import { LONGEST_VERSION_BYTES } from "../release/mod.ts";
 import {
   HEADER_BYTES,
@@ -19,6 +13,7 @@ import {
   type TransactionState,
 } from "./journal.ts";
 import { hasProgram } from "./program.ts";
+import { directoriesAbove, outermostOf, PathSet } from "./path_set.ts";
 import { COMMITTED, DAMAGED, JOURNAL, ROLLBACK, TRANSACTION_DIRECTORY } from "./paths_on_board.ts";
 
 export interface Glance {
@@ -117,13 +112,12 @@ export async function inspect(
   const excluded = [...options.exclude, ...own.excludedFiles];
   const deletions = [...new Set([...release.uotaConfig.delete, ...options.delete])]
     .map((entry) => deletionPath(entry));
-  const files = release.files.map(({ path }) => path)
-    .filter((path) => !excluded.some((entry) => excludes(entry, path)));
+  const exclusions = PathSet.ofExclusions(excluded);
+  const files = release.files.map(({ path }) => path).filter((path) => !exclusions.covers(path));
   const asked = [...files, ...release.directories, ...deletions];
   if (!board.capabilities.directories) {
-    const empty = release.directories.find((directory) =>
-      !release.files.some(({ path }) => path.startsWith(`${directory}/`))
-    );
+    const full = directoriesAbove(release.files.map(({ path }) => path));
+    const empty = release.directories.find((directory) => !full.has(directory));
     const nested = files.find((path) => path.includes("/")) ?? empty;
     if (nested !== undefined) {
       throw new UotaError(
@@ -139,10 +133,9 @@ export async function inspect(
   const answers = await board.files.describe(paths, options);
   const states = new Map(paths.map((path, index) => [path, answers[index] ?? MISSING]));
   const trees = new Map<string, readonly TreeEntry[]>();
-  for (const path of [...files, ...deletions]) {
-    if (states.get(path)?.kind === "directory") {
-      trees.set(path, await board.files.walk(path, options));
-    }
+  const isDirectory = (path: string) => states.get(path)?.kind === "directory";
+  for (const path of outermostOf([...new Set([...files, ...deletions])].filter(isDirectory))) {
+    trees.set(path, await board.files.walk(path, options));
   }
   return { ...seen, excluded, deletions, states, trees };
 }

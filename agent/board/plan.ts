@@ -9,9 +9,10 @@
  */
 import { UotaError } from "../../errors/mod.ts";
 import { isUnnameable } from "../../serial/mod.ts";
-import { covers, excludes, type Release, type ReleaseFile } from "../release/mod.ts";
+import type { Release, ReleaseFile } from "../release/mod.ts";
 import type { Inspection } from "./inspect.ts";
 import type { FileCounts } from "./outcome.ts";
+import { directoriesAbove, outermostOf, PathSet } from "./path_set.ts";
 
 /** One step of the commit, in the order in which it is done. */
 export type Operation =
@@ -33,7 +34,8 @@ export interface Plan {
  */
 export function planUpdate(inspection: Inspection, release: Release): Plan {
   const { excluded, deletions, states, trees } = inspection;
-  const isExcluded = (path: string) => excluded.some((entry) => excludes(entry, path));
+  const exclusions = PathSet.ofExclusions(excluded);
+  const isExcluded = (path: string) => exclusions.covers(path);
   if (isExcluded("version")) {
     throw new UotaError(
       "excluded_conflict",
@@ -41,8 +43,8 @@ export function planUpdate(inspection: Inspection, release: Release): Plan {
         "take it out of exclude in the configuration or of excluded_files in the board's uota.cfg",
     );
   }
-  const isDeleted = (path: string) =>
-    path !== "version" && deletions.some((entry) => covers(entry, path));
+  const listed = PathSet.ofDeletions(deletions);
+  const isDeleted = (path: string) => path !== "version" && listed.covers(path);
 
   const excludedFiles = release.files.filter(({ path }) => isExcluded(path));
   const wanted = release.files.filter(({ path }) => !isExcluded(path) && !isDeleted(path));
@@ -57,17 +59,17 @@ export function planUpdate(inspection: Inspection, release: Release): Plan {
   for (const { path } of wanted) {
     if (states.get(path)?.kind === "directory") removals.addForFile(path);
   }
-  for (const path of deletions) {
+  const deleted = deletions.filter((path) => path !== "version" && !isExcluded(path));
+  // What is below another of them goes with it.
+  for (const path of outermostOf(deleted)) {
     const kind = states.get(path)?.kind;
-    if (path === "version" || isExcluded(path) || kind === undefined || kind === "missing") {
-      continue;
-    }
-    removals.add(path, kind);
+    if (kind === "file" || kind === "directory") removals.add(path, kind);
   }
 
   const going = removals.paths();
   // FAT takes Main.py for main.py: moving the one away may have moved the other.
-  const mayBeGone = (path: string) => going.some((removed) => excludes(removed, path));
+  const gone = PathSet.ofExclusions(going);
+  const mayBeGone = (path: string) => gone.covers(path);
   const puts = wanted.filter(({ path, sha256 }) => {
     const state = states.get(path);
     return state?.kind !== "file" || state.sha256 !== sha256 || mayBeGone(path);
@@ -97,8 +99,9 @@ export function planUpdate(inspection: Inspection, release: Release): Plan {
 export function cleanUpFates(
   { excluded, deletions, states }: Inspection,
 ): ReadonlyMap<string, "deleted" | "was_missing" | "kept_excluded"> {
+  const exclusions = PathSet.ofExclusions(excluded);
   return new Map(deletions.map((path) => {
-    if (excluded.some((entry) => excludes(entry, path))) return [path, "kept_excluded"];
+    if (exclusions.covers(path)) return [path, "kept_excluded"];
     const kind = states.get(path)?.kind ?? "missing";
     return [path, kind === "missing" ? "was_missing" : "deleted"];
   }));
@@ -106,10 +109,9 @@ export function cleanUpFates(
 
 /** The directories that the wanted files need, and the ones that the release has empty. */
 function neededDirectories(release: Release, wanted: readonly ReleaseFile[]): string[] {
-  return release.directories.filter((directory) =>
-    wanted.some(({ path }) => path.startsWith(`${directory}/`)) ||
-    !release.files.some(({ path }) => path.startsWith(`${directory}/`))
-  );
+  const needed = directoriesAbove(wanted.map(({ path }) => path));
+  const full = directoriesAbove(release.files.map(({ path }) => path));
+  return release.directories.filter((directory) => needed.has(directory) || !full.has(directory));
 }
 
 /** Collects what is to be moved away; whole directories where nothing below them must stay. */
@@ -133,22 +135,21 @@ class Removals {
       return;
     }
     const tree = this.#trees.get(path) ?? [];
-    const kept = tree.filter((entry) => this.#isExcluded(entry.path));
+    const kept = tree.map((entry) => entry.path).filter(this.#isExcluded);
     if (kept.length === 0) {
       this.#paths.set(path, tree.filter((entry) => entry.kind === "file").length);
       return;
     }
-    for (const entry of tree) {
-      const staysFor = kept.some(({ path: inner }) =>
-        inner === entry.path || inner.startsWith(`${entry.path}/`)
-      );
-      if (staysFor) continue;
-      if (isUnnameable(entry)) throw unnameable(path, entry.path, kept[0]?.path ?? path);
-      const below = tree.filter((other) =>
-        other.kind === "file" && other.path.startsWith(`${entry.path}/`)
-      );
-      this.#paths.set(entry.path, entry.kind === "file" ? 1 : below.length);
+    const stays = new Set([...kept, ...directoriesAbove(kept)]);
+    const going = tree.filter((entry) => !stays.has(entry.path));
+    const all = new PathSet(going.map((entry) => entry.path));
+    const counts = new Map<string, number>();
+    for (const entry of going) {
+      if (isUnnameable(entry)) throw unnameable(path, entry.path, kept[0] ?? path);
+      const outermost = all.outermost(entry.path) ?? entry.path;
+      counts.set(outermost, (counts.get(outermost) ?? 0) + (entry.kind === "file" ? 1 : 0));
     }
+    for (const [outermost, files] of counts) this.#paths.set(outermost, files);
   }
 
   /** A directory that has to make room for a file must not hold anything that stays. */
@@ -165,9 +166,8 @@ class Removals {
   }
 
   /** Each path once, and none below another. */
-  paths(): string[] {
-    const all = [...this.#paths.keys()];
-    return all.filter((path) => !all.some((other) => path.startsWith(`${other}/`)));
+  paths(): readonly string[] {
+    return outermostOf(this.#paths.keys());
   }
 }
 

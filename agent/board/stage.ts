@@ -20,6 +20,7 @@ import {
   stagedPath,
   TRANSACTION_DIRECTORY,
 } from "./paths_on_board.ts";
+import { outermostOf } from "./path_set.ts";
 import type { Plan } from "./plan.ts";
 
 export interface StageOptions {
@@ -157,6 +158,5 @@ async function removeLeftOvers(
   const entries = await board.files.walk(TRANSACTION_DIRECTORY, options);
   const stray = entries.filter(({ path, kind }) => expected.get(path) !== kind)
     .map(({ path }) => path);
-  const outermost = stray.filter((path) => !stray.some((other) => path.startsWith(`${other}/`)));
-  for (const path of outermost) await board.files.removeTree(path, options);
+  for (const path of outermostOf(stray)) await board.files.removeTree(path, options);
 }

@@ -16,9 +16,11 @@ export {
 } from "./obtain.ts";
 export {
   comparisonKey,
+  coverKey,
   covers,
   deletionPath,
   excludes,
+  exclusionKey,
   normalisePath,
   type PathRefusal,
   RESERVED_DIRECTORY,

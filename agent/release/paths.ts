@@ -94,7 +94,12 @@ export function parentDirectories(path: string): readonly string[] {
  * exactly is not deleted.
  */
 export function covers(entry: string, path: string): boolean {
-  return isSameOrBelow(entryPath(entry).normalize("NFC"), path.normalize("NFC"));
+  return isSameOrBelow(coverKey(entry), coverKey(path));
+}
+
+/** An entry {@linkcode covers} a path where its key is that of the path or of a directory above. */
+export function coverKey(path: string): string {
+  return entryPath(path).normalize("NFC");
 }
 
 /**
@@ -103,7 +108,12 @@ export function covers(entry: string, path: string): boolean {
  * overwrite the `Secrets.py` that was to be kept.
  */
 export function excludes(entry: string, path: string): boolean {
-  return isSameOrBelow(comparisonKey(entryPath(entry)), comparisonKey(path));
+  return isSameOrBelow(exclusionKey(entry), exclusionKey(path));
+}
+
+/** An entry {@linkcode excludes} a path where its key is that of the path or of a directory above. */
+export function exclusionKey(path: string): string {
+  return comparisonKey(entryPath(path));
 }
 
 /**
