@@ -121,7 +121,9 @@ function arrivalFor(
   if (force) return "arrived_by_force";
   // What is not going to be installed has nothing standing in its way.
   const isAnother = transaction?.header?.archiveSha256 !== release.sha256;
-  return isAnother && decision.kind === "install" ? "arrived_for_another" : "arrived";
+  // In the middle of a commit `version` may be moved away.
+  const isWanted = decision.kind === "install" || decision.reason?.code === "no_version";
+  return isAnother && isWanted ? "arrived_for_another" : "arrived";
 }
 
 function isNewHere({ versionBefore }: Attempt, { version }: Release): boolean {

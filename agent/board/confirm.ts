@@ -94,7 +94,11 @@ class Confirmation {
     const { ready, restarts } = this.#options;
     if (state === "at_prompt" && !await this.#isInPlace()) return { kind: "reverted" };
     const output = await this.#watch(state, untilMs - performance.now());
-    if (restarts && ready === "" && output.hasRestarted) return passed(output, "running");
+    if (restarts && ready === "" && output.hasRestarted) {
+      if (!this.#portStays) return passed(output, "running");
+      await this.#visit.enter({ signal: this.#options.signal, eager: true });
+      return await this.#started(output);
+    }
     return await this.#weigh(output);
   }
 
@@ -210,7 +214,7 @@ class Confirmation {
 }
 
 function passed(output: AppOutput, state: AfterReset): Watched {
-  return { kind: "passed", ended: output.hasEnded, state };
+  return { kind: "passed", ended: output.isAtPrompt, state };
 }
 
 const CAUSES = {
