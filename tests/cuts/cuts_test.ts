@@ -19,7 +19,7 @@ const SAMPLE: readonly string[] = [
   "raising/fat:kill:c66",
   "rollback/write_through:power:15",
   "rollback_archive/fat:power:46",
-  "in_place/littlefs:cable:9000",
+  "in_place/fat:kill:c36",
   "in_place_raising/fat:power:50",
   "flat/write_through:kill:b9000",
   "flat_raising/littlefs:cable:19000",
