@@ -8,9 +8,9 @@
  * - A note is in the store before what follows from it is done.
  * - Nothing here is cancelled: every wait has a bound of its own.
  */
-import { UotaError } from "../errors/mod.ts";
+import { type ErrorCode, UotaError } from "../errors/mod.ts";
 import type { Work } from "./attempts.ts";
-import { fitsBoard, type ShelvedBackup } from "./board/backup.ts";
+import { progressOn, type ShelvedBackup } from "./board/backup.ts";
 import { commit, finish, oldVersion, readTransaction, rollBack, setAside } from "./board/commit.ts";
 import { confirm, type Watched } from "./board/confirm.ts";
 import { putBack } from "./board/in_place.ts";
@@ -83,6 +83,11 @@ const REPORTED_BY_BOARD: ReadonlySet<string> = new Set([
   "no_space",
   "verification_failed",
 ]);
+const FAILURES: Readonly<Record<string, ErrorCode>> = {
+  app_failed: "app_failed",
+  app_restarts: "app_restarts",
+  not_ready: "not_ready",
+};
 /** A release that fails as its predecessor does is tried so often, since each time costs flash. */
 const MOST_WITHOUT_BLAME = 2;
 /** For the bound of a commit whose size nobody has told. */
@@ -107,7 +112,8 @@ class Recovery {
   #verdict: Reason | null = null;
   /** The same, once it is noted. */
   #rejected: Reason | null = null;
-  #wasRepaired = false;
+  /** What is in place has no record on the board that leads back from it. */
+  #hasNoWayBack = false;
   #left: Recovered["left"] = null;
   #failure: UotaError | null = null;
   #watched: Watched | null = null;
@@ -180,7 +186,7 @@ class Recovery {
     const { transaction, needsRepair } = this.#seen;
     if (this.#shelved !== null) return this.#rejected === null ? "replaced" : "returning";
     if (transaction === null) {
-      if (this.#wasRepaired && this.#fresh !== null) return "unprotected";
+      if (this.#hasNoWayBack && this.#fresh !== null) return "unprotected";
       return needsRepair ? "damaged" : "clean";
     }
     const { state, header } = transaction;
@@ -277,12 +283,20 @@ class Recovery {
       return;
     }
     const { key, visit } = this.#work;
+    const isNamed = visit.board.capabilities.uid !== null;
     for (const shelved of await this.#memory.backups.load(key)) {
-      if (await fitsBoard(visit.board, shelved.backup, this.#asking)) {
+      const progress = await progressOn(visit.board, shelved.backup, this.#asking);
+      // Boards without a uid may hang on one port in turn: one on which the release is whole may have
+      // it from elsewhere, and what is kept may be needed by the other.
+      if (progress === "begun" || progress === "done" && isNamed) {
         this.#shelved = shelved;
         return;
       }
-      this.#log("the gateway keeps files of another board that was on this port; they stay kept");
+      if (!isNamed) continue;
+      this.#log(
+        "what the gateway keeps of this board is of no use, since its files are others by now",
+      );
+      await this.#memory.backups.remove(shelved.name);
     }
   }
 
@@ -384,7 +398,7 @@ class Recovery {
   }
 
   async #finish(): Promise<Effect> {
-    if (this.#seen.needsRepair) this.#wasRepaired = true;
+    if (this.#seen.needsRepair) this.#hasNoWayBack = true;
     await finish(this.#work.visit.board, this.#asking);
     this.#memory.store.clearTries(this.#work.key);
     return await this.#look();
@@ -413,8 +427,10 @@ class Recovery {
       isInPlace: async () => {
         await this.#look();
         const { transaction } = this.#seen;
-        return isVersion(this.#seen.version, version) &&
-          (transaction === null ? this.#isWithoutRecord : transaction.state === "committed");
+        if (!isVersion(this.#seen.version, version)) return false;
+        // A program may have removed the record, and the way back with it.
+        if (transaction === null && this.#shelved === null) this.#hasNoWayBack = true;
+        return transaction === null || transaction.state === "committed";
       },
     });
     this.#watched = watched;
@@ -428,7 +444,7 @@ class Recovery {
 
   /** In place without a transaction on the board: replaced file by file, or after a repair. */
   get #isWithoutRecord(): boolean {
-    return this.#shelved !== null || this.#wasRepaired;
+    return this.#shelved !== null || this.#hasNoWayBack;
   }
 
   /** `confirm = "0s"`: nothing is kept, and the board is reset at the end. */
@@ -535,9 +551,11 @@ class Recovery {
 
   #kept(): UotaError {
     const reason = this.#rejected;
-    const message = `${reason?.message ?? "It fails"}\nThere is nothing to go back to, since the ` +
-      "record of an earlier update was damaged on the board: the release stays. Publish one that works";
-    return new UotaError(reason?.code === "not_ready" ? "not_ready" : "app_failed", message);
+    const message =
+      `${reason?.message ?? "It fails"}\nThere is nothing to go back to on the board, ` +
+      "since the record of an update was damaged or removed there: the release stays. Go back with " +
+      "uota rollback, or publish one that works";
+    return new UotaError(FAILURES[reason?.code ?? ""] ?? "app_failed", message);
   }
 
   #givenUp(): UotaError {
@@ -558,8 +576,10 @@ class Recovery {
     return new UotaError(
       "verification_failed",
       `The board on ${this.#work.visit.port.path} said that the release was in place, but after its ` +
-        `reset it is on ${version ?? "no version"}: its flash did not keep what was written. ` +
-        "Check the board's flash, or format it anew",
+        `reset it is on ${
+          version ?? "no version"
+        }: its flash did not keep what was written, or its ` +
+        "program changes the file version. Check the program, then the board's flash",
     );
   }
 

@@ -20,6 +20,9 @@ export interface Evidence {
    * reset begins it anew on few of them.
    */
   readonly uptimeMs: number | null;
+  /** Between these two moments of `performance.now()` the board has looked at its clock. */
+  readonly askedAtMs: number;
+  readonly answeredAtMs: number;
 }
 
 /** By the constants' names in `machine`. */
@@ -31,11 +34,15 @@ const CAUSES: ReadonlyMap<string, NonNullable<Evidence["resetCause"]>> = new Map
   ["SOFT_RESET", "soft"],
 ]);
 
-/** Reads the reply of `on_board/evidence.py`. */
-export function parseEvidence(reply: string): Evidence {
+/** Reads the reply of `on_board/evidence.py`, which came within `times`. */
+export function parseEvidence(
+  reply: string,
+  times: Pick<Evidence, "askedAtMs" | "answeredAtMs">,
+): Evidence {
   const [cause = "", ticks = ""] = reply.split("\t");
   return {
     resetCause: CAUSES.get(cause) ?? null,
     uptimeMs: /^\d{1,15}$/.test(ticks) ? Number(ticks) : null,
+    ...times,
   };
 }

@@ -88,8 +88,9 @@ export class ScriptRunner {
     const aside = { ...options, ...ASIDE, maxOutputBytes: PROBE_OUTPUT_BYTES };
     try {
       await this.#openPlace(aside);
+      const askedAtMs = performance.now();
       const [reply = ""] = await this.#runChecked(scripts.evidence, aside);
-      return parseEvidence(reply);
+      return parseEvidence(reply, { askedAtMs, answeredAtMs: performance.now() });
     } catch (error) {
       if (!(error instanceof UotaError) || options.signal.aborted) throw error;
       if (error.code === "port_lost") throw error;

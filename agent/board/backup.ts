@@ -104,37 +104,53 @@ async function readWhole(
 }
 
 /**
- * Whether the board is the one that the backup was taken of, and in the middle of that installation:
- * every path has its old or its new content or none, but for one that was just being written.
+ * How far the installation is that a backup was taken for, by what is on the board: `begun`, `done`,
+ * or `another`, where the board is another one, or was changed since by somebody else. In the middle
+ * of it, every path has its old or its new content or none, but for one that was just being written.
  */
-export async function fitsBoard(
+export async function progressOn(
   board: Board,
   backup: Backup,
   options: { readonly signal: AbortSignal },
-): Promise<boolean> {
+): Promise<"begun" | "done" | "another"> {
   const { puts } = backup;
-  if (puts === undefined) return true;
+  // The first backups do not tell.
+  if (puts === undefined) return "begun";
   const news = new Map(puts.map(({ path, sha256 }) => [path, sha256]));
+  const newDirectories = new Set(puts.flatMap(({ path }) => directoriesAbove(path)));
   const paths = backup.entries.map(({ path }) => path);
   const states = await board.files.describe(paths, options);
-  let strange = 0;
-  let there = 0;
-  for (const [index, entry] of backup.entries.entries()) {
-    const state = states[index] ?? { kind: "missing" };
-    if (state.kind !== "missing") there++;
-    if (!isOldOrNew(state, entry, news.get(entry.path))) strange++;
-  }
-  return there > 0 && strange <= 1;
+  const found = backup.entries.map((entry, index) =>
+    compared(states[index] ?? { kind: "missing" }, entry, {
+      newSha256: news.get(entry.path),
+      isNewDirectory: newDirectories.has(entry.path),
+    })
+  );
+  const count = (what: typeof found[number]) => found.filter((one) => one === what).length;
+  if (count("strange") > 1 || count("missing") === found.length) return "another";
+  const isDone = found.every((one, index) => one === "new" || !news.has(paths[index] ?? ""));
+  return isDone ? "done" : "begun";
 }
 
-function isOldOrNew(
+function compared(
   state: PathState,
   entry: Backup["entries"][number],
-  newSha256: string | undefined,
-): boolean {
-  if (state.kind === "missing") return true;
-  if (state.kind === "directory") return entry.kind !== "file";
-  return state.sha256 === newSha256 || entry.kind === "file" && state.sha256 === entry.sha256;
+  { newSha256, isNewDirectory }: {
+    readonly newSha256: string | undefined;
+    readonly isNewDirectory: boolean;
+  },
+): "old" | "new" | "missing" | "strange" {
+  if (state.kind === "missing") return "missing";
+  if (state.kind === "directory") {
+    return isNewDirectory ? "new" : entry.kind === "file" ? "strange" : "old";
+  }
+  if (state.sha256 === newSha256) return "new";
+  return entry.kind === "file" && state.sha256 === entry.sha256 ? "old" : "strange";
+}
+
+function directoriesAbove(path: string): readonly string[] {
+  const parts = path.split("/").slice(0, -1);
+  return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
 }
 
 /** What a plan removes below a directory was seen in that directory's tree, not asked for itself. */

@@ -13,15 +13,16 @@ export type Boot = "same" | "restarted" | "power" | "unknown";
 
 /** From our reset until the board's clock begins to count: boot loaders, boards that wait for USB. */
 const BOOT_ALLOWANCE_MS = 2500;
-/** What two looks at one clock may differ by, with the time that the line takes. */
-const LOOK_TOLERANCE_MS = 750;
+/** What two looks at one clock may differ by, besides the time that asking takes. */
+const LOOK_TOLERANCE_MS = 500;
 
 /** The starts of one board while it is watched. */
 export class Boots {
   readonly #now: () => number;
-  /** When the board started, on our clock; null while only the bound is known. */
-  #startedMs: number | null = null;
+  /** Before this moment of our clock the board has started that we know. */
   #startedBeforeMs = Infinity;
+  /** Whether that is only what our own reset says. */
+  #isOnlyReset = true;
   /** Whether the board has a reset cause that tells a reset from a loss of power. */
   #tellsPower = true;
 
@@ -31,35 +32,27 @@ export class Boots {
 
   /** We reset the board just now. */
   resetByUs(): void {
-    this.#startedMs = null;
+    this.#isOnlyReset = true;
     this.#startedBeforeMs = this.#now() + BOOT_ALLOWANCE_MS;
   }
 
   /** The board is as it is known to be: what comes later is compared with this. */
   returned(evidence: Evidence | null): void {
     // Some ports call every reset a power-on, `machine.reset()` too, after which this is asked first.
-    if (this.#startedMs === null && evidence?.resetCause === "power_on") this.#tellsPower = false;
-    this.#startedMs = this.#startOf(evidence);
+    if (this.#isOnlyReset && evidence?.resetCause === "power_on") this.#tellsPower = false;
+    this.#isOnlyReset = false;
+    if (evidence === null || evidence.uptimeMs === null) return;
+    this.#startedBeforeMs = evidence.answeredAtMs - evidence.uptimeMs + LOOK_TOLERANCE_MS;
   }
 
   /** What became of the board since. */
   look(evidence: Evidence | null): Boot {
-    const startMs = this.#startOf(evidence);
-    if (startMs !== null) {
-      const latestMs = this.#startedMs === null
-        ? this.#startedBeforeMs
-        : this.#startedMs + LOOK_TOLERANCE_MS;
-      if (startMs <= latestMs) return "same";
-    }
-    const cause = evidence?.resetCause ?? null;
-    if (startMs === null && cause === null) return "unknown";
-    if (cause === "power_on" && this.#tellsPower) return "power";
+    if (evidence === null) return "unknown";
+    const { resetCause, uptimeMs, askedAtMs } = evidence;
+    // A busy machine may take long from asking to hearing: it started after this, at the earliest.
+    if (uptimeMs !== null && askedAtMs - uptimeMs <= this.#startedBeforeMs) return "same";
+    if (resetCause === "power_on" && this.#tellsPower) return "power";
     // Without a clock, a reset by us and one by the program have the same cause.
-    return startMs === null && cause !== "deep_sleep" ? "unknown" : "restarted";
-  }
-
-  #startOf(evidence: Evidence | null): number | null {
-    const uptimeMs = evidence?.uptimeMs ?? null;
-    return uptimeMs === null ? null : this.#now() - uptimeMs;
+    return uptimeMs === null && resetCause !== "deep_sleep" ? "unknown" : "restarted";
   }
 }

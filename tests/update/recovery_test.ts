@@ -68,7 +68,7 @@ Deno.test("rollback() does not go to the old files on the board when they are of
 });
 
 Deno.test("update() tells from, to and offered of what went back, in its outcome and in status", async () => {
-  await using rig = await startBoardRig(firmware("1.0"), { gateway: { confirm: "100ms" } });
+  await using rig = await startBoardRig(firmware("1.0"), { gateway: { confirm: "2s" } });
   assertEquals(inShort(await rig.install(firmware("1.1"))), "updated");
   const outcome = await rig.install({ "main.py": RAISING, "version": "1.2" });
   assertEquals([outcome.from, outcome.to, outcome.offered], ["1.1", "1.1", "1.2"]);
