@@ -170,18 +170,6 @@ Deno.test("a board without unique_id() has none, and another has the machine's n
   );
 });
 
-Deno.test("os of a flat board lists, measures and removes files, and nothing else", async () => {
-  await using board = await startWasmBoard({ flat: true, files: files({ "/main.py": "x = 1" }) });
-  assert.equal(
-    await ask(
-      board,
-      "import os\nprint(os.listdir(), os.size('main.py'))\nos.remove('main.py')\nprint(os.listdir(), " +
-        "[n for n in ('mkdir', 'rename', 'stat', 'statvfs', 'getcwd', 'ilistdir') if hasattr(os, n)])",
-    ),
-    "['main.py'] 5\r\n[] []",
-  );
-});
-
 Deno.test("limitOutput() slows down what a board says, and frees it again", async () => {
   await using board = await startWasmBoard({ bytesPerSecond: 2000 });
   using probe = new Probe(board.port);

@@ -10,7 +10,6 @@
 import { Collector } from "./collector.ts";
 import type { Console } from "./console.ts";
 import type { Flash } from "./flash.ts";
-import flatSource from "./firmware/flat.py" with { type: "text" };
 import softTimerSource from "./firmware/soft_timer.py" with { type: "text" };
 import startSource from "./firmware/start.py" with { type: "text" };
 import machineSource from "./firmware/umachine.py" with { type: "text" };
@@ -31,8 +30,6 @@ export interface Chip {
   readonly bootMessage: string;
   /** `machine.reset_cause()` after a soft reset; null where it stays as it was. */
   readonly softResetCause: number | null;
-  /** `os` has neither directories nor `stat` nor `rename`. */
-  readonly flat: boolean;
 }
 
 /** The harness's services that `umachine.py` imports as `_board`. */
@@ -154,7 +151,6 @@ export class Firmware {
     for (const at of ADDRESS.binaryStreams) memory.setInt32(at, BINARY_FD, true);
     interpreter.registerJsModule("_board", services);
     interpreter.runPython(`exec(${JSON.stringify(startSource)}, {})`);
-    if (this.#chip.flat) interpreter.runPython(`exec(${JSON.stringify(flatSource)}, {})`);
     return interpreter;
   }
 

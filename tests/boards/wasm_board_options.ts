@@ -49,8 +49,6 @@ export interface WasmBoardOptions {
    * @default false
    */
   readonly resetReadsAsWatchdog?: boolean;
-  /** `os` is that of a micro:bit: neither directories nor stat, rename, statvfs. @default false */
-  readonly flat?: boolean;
   /** What the line carries to the host in a second. @default as much as it takes */
   readonly bytesPerSecond?: number;
   /** Where the port's stable name is made. @default a name in a new temporary directory */
@@ -93,7 +91,6 @@ export async function settingsOf(options: WasmBoardOptions): Promise<BoardSettin
       machine: options.machine ?? null,
       bootMessage: options.bootMessage ?? "",
       softResetCause: options.softResetCause === true ? RESET_CAUSE.softReset : null,
-      flat: options.flat ?? false,
     },
     portStaysOn: options.port === "uart",
     resetReadsAsWatchdog: options.resetReadsAsWatchdog ?? false,

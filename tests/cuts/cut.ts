@@ -19,8 +19,6 @@ export const KINDS = [
   "rollback_archive",
   "in_place",
   "in_place_raising",
-  "flat",
-  "flat_raising",
   "repair",
   "resetting",
   "resetting_uart",

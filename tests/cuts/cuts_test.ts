@@ -21,8 +21,6 @@ const SAMPLE: readonly string[] = [
   "rollback_archive/fat:power:46",
   "in_place/fat:kill:c36",
   "in_place_raising/fat:power:50",
-  "flat/write_through:kill:b9000",
-  "flat_raising/littlefs:cable:19000",
   "repair/fat:power:40",
   "resetting/littlefs:power:60",
   "resetting_uart/littlefs:kill:c60",

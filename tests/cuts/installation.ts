@@ -1,7 +1,7 @@
 /**
  * The installations that are cut again and again. The usual one: 12 files in 3 directories, 2 of
  * them excluded, 3 deletes, one file replaced by a directory, and files of the board's own that no
- * plan names. The flat one has no directories. Contents are such that every page and every chunk
+ * plan names. Contents are such that every page and every chunk
  * differs.
  */
 import { createHash } from "node:crypto";
@@ -91,22 +91,6 @@ const REMOVED = ["legacy.py", "old", "lib/unused.py", "drivers"];
 /** The usual installation. */
 export function usualInstallation(program: Program): Installation {
   return installationOf({ oldFiles: OLD_FILES, newFiles: NEW_FILES, own: OWN_FILES, program });
-}
-
-/** The part of it that needs no directories. */
-export function flatInstallation(program: Program): Installation {
-  const flat = (files: Files) =>
-    Object.fromEntries(Object.entries(files).filter(([path]) => !path.includes("/")));
-  const { drivers: _, ...oldFiles } = flat(OLD_FILES);
-  const newFiles = {
-    ...flat(NEW_FILES),
-    "net.py": filler("new net", 5300),
-    "uota.cfg": `{"excluded_files": ["secrets.py"], "delete": ["legacy.py"]}\n`,
-  };
-  return installationOf({
-    oldFiles: { ...oldFiles, "net.py": filler("old net", 1500) },
-    ...{ newFiles, own: flat(OWN_FILES), program },
-  });
 }
 
 /**

@@ -4,12 +4,7 @@
  */
 import type { WasmBoardOptions } from "../boards/mod.ts";
 import { CUT_KINDS, type CutKind, type Kind } from "./cut.ts";
-import {
-  damagedInstallation,
-  flatInstallation,
-  type Installation,
-  usualInstallation,
-} from "./installation.ts";
+import { damagedInstallation, type Installation, usualInstallation } from "./installation.ts";
 
 /** What an agent is asked to do. */
 export type Action = "update" | "rollback";
@@ -28,7 +23,7 @@ export type Ending =
 
 export interface Scenario {
   readonly installation: Installation;
-  readonly board: Pick<WasmBoardOptions, "flashBytes" | "flat" | "port">;
+  readonly board: Pick<WasmBoardOptions, "flashBytes" | "port">;
   /** How long the gateway watches a program. */
   readonly confirm: string;
   /** What the gateway installs, without a cut, before the attempt that is cut. */
@@ -57,7 +52,6 @@ const UNTIL_IT_FAILS = "10s";
 const UNTIL_IT_RESETS = "3s";
 /** Holds either release, but not both beside each other. */
 const LITTLE_FLASH_BYTES = 27 * 4096;
-const FLAT_FLASH_BYTES = 20 * 4096;
 
 const USUAL = {
   board: {},
@@ -116,21 +110,6 @@ const SCENARIOS: Readonly<Record<Kind, () => Scenario>> = {
     ...RAISING,
     installation: usualInstallation("raises"),
     board: { flashBytes: LITTLE_FLASH_BYTES },
-    replaces: "in_place",
-    onlyOnceInstalled: true,
-  }),
-  /** File by file, since the board has neither directories nor rename. */
-  flat: () => ({
-    ...USUAL,
-    installation: flatInstallation("ends"),
-    board: { flat: true, flashBytes: FLAT_FLASH_BYTES },
-    replaces: "in_place",
-  }),
-  flat_raising: () => ({
-    ...USUAL,
-    ...RAISING,
-    installation: flatInstallation("raises"),
-    board: { flat: true, flashBytes: FLAT_FLASH_BYTES },
     replaces: "in_place",
     onlyOnceInstalled: true,
   }),
