@@ -90,3 +90,17 @@ Deno.test("update() leaves a transaction alone that a later version has begun, u
     await isWholly(rig, { ...KEPT, ...NEW });
   }
 });
+
+Deno.test("update() tells that something had changed when the board goes while it is recovered", async () => {
+  await using rig = await start(boardOf("journal"));
+  const cut = rig.board.cutPowerAfter(1);
+  const outcome = await rig.install(NEW);
+  assertEquals([inShort(outcome), outcome.to], ["failed port_lost", null]);
+  await cut;
+  const { stdout } = await rig.gateway.run("status", "--json");
+  // Nobody knows what the board is on.
+  assertEquals(JSON.parse(stdout)[0].version, null);
+  await rig.board.powerOn();
+  assertEquals(inShort(await rig.install(NEW)), "updated");
+  await isWholly(rig, { ...KEPT, ...NEW });
+});
