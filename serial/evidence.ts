@@ -20,8 +20,9 @@ export interface Evidence {
    * reset begins it anew on few of them.
    */
   readonly uptimeMs: number | null;
-  /** Between these two moments of `performance.now()` the board has looked at its clock. */
+  /** After this moment of `performance.now()` the board has looked at its clock. */
   readonly askedAtMs: number;
+  /** And before this one. */
   readonly answeredAtMs: number;
 }
 
