@@ -310,7 +310,8 @@ class Recovery {
   #noteBad(reason: Reason): Promise<Effect> {
     const { archiveSha256: sha256, version } = this.#release;
     this.#rejected = reason;
-    this.#memory.store.markBad(this.#work.key, { sha256, version }, reason);
+    // Of a record that does not say which release it is of, there is nothing to note.
+    if (sha256 !== "") this.#memory.store.markBad(this.#work.key, { sha256, version }, reason);
     return Promise.resolve({ happened: "carried" });
   }
 

@@ -170,10 +170,12 @@ export class Store implements Disposable {
 
   /** Whether this very archive is known to have been installed on the board and found healthy. */
   isConfirmed(key: BoardKey, archiveSha256: string): boolean {
-    const row = this.#database.prepare(
-      `SELECT outcome, archive_sha256 AS sha256 FROM attempt WHERE board_key = ? AND outcome IN
-         ('updated', 'rolled_back') ORDER BY id DESC LIMIT 1`,
-    ).get(key);
+    const row = this.#note(() =>
+      this.#database.prepare(
+        `SELECT outcome, archive_sha256 AS sha256 FROM attempt WHERE board_key = ? AND outcome IN
+           ('updated', 'rolled_back') ORDER BY id DESC LIMIT 1`,
+      ).get(key)
+    );
     return row?.["outcome"] === "updated" && row["sha256"] === archiveSha256;
   }
 
@@ -189,9 +191,12 @@ export class Store implements Disposable {
 
   /** Whether this gateway remembers having tried a release on a board. */
   knowsOf(key: BoardKey, archiveSha256: string): boolean {
-    return this.#database.prepare(
-      "SELECT 1 FROM attempt WHERE board_key = ? AND archive_sha256 = ? LIMIT 1",
-    ).get(key, archiveSha256) !== undefined;
+    const row = this.#note(() =>
+      this.#database.prepare(
+        "SELECT 1 FROM attempt WHERE board_key = ? AND archive_sha256 = ? LIMIT 1",
+      ).get(key, archiveSha256)
+    );
+    return row !== null && row !== undefined;
   }
 
   /** What an attempt is for, as soon as that is known: it may never come to its end. */
