@@ -14,14 +14,18 @@ export type Boot = "same" | "restarted" | "power" | "unknown";
 /** From our reset until the board's clock begins to count: boot loaders, boards that wait for USB. */
 const BOOT_ALLOWANCE_MS = 2500;
 /** What two looks at one clock may differ by, besides the time that asking takes. */
-const LOOK_TOLERANCE_MS = 500;
+const LOOK_TOLERANCE_MS = 50;
+/** And by how much a board's clock may be off: an oscillator on the chip, warm or cold. */
+const CLOCK_TOLERANCE = 0.05;
 
 /** The starts of one board while it is watched. */
 export class Boots {
   readonly #now: () => number;
   /** Before this moment of our clock the board has started that we know. */
   #startedBeforeMs = Infinity;
-  /** Whether that is only what our own reset says. */
+  /** When its clock was looked at; null while only our own reset says when it has started. */
+  #lookedAtMs: number | null = null;
+  /** Whether that is only what our own reset says, and nothing has shown another start since. */
   #isOnlyReset = true;
   /** Whether the board has a reset cause that tells a reset from a loss of power. */
   #tellsPower = true;
@@ -33,16 +37,18 @@ export class Boots {
   /** We reset the board just now. */
   resetByUs(): void {
     this.#isOnlyReset = true;
+    this.#lookedAtMs = null;
     this.#startedBeforeMs = this.#now() + BOOT_ALLOWANCE_MS;
   }
 
   /** The board is as it is known to be: what comes later is compared with this. */
   returned(evidence: Evidence | null): void {
-    // Some ports call every reset a power-on, `machine.reset()` too, after which this is asked first.
+    // Some ports call every reset a power-on, `machine.reset()` too, which shows by one of ours.
     if (this.#isOnlyReset && evidence?.resetCause === "power_on") this.#tellsPower = false;
     this.#isOnlyReset = false;
     if (evidence === null || evidence.uptimeMs === null) return;
-    this.#startedBeforeMs = evidence.answeredAtMs - evidence.uptimeMs + LOOK_TOLERANCE_MS;
+    this.#lookedAtMs = evidence.answeredAtMs;
+    this.#startedBeforeMs = evidence.answeredAtMs - evidence.uptimeMs;
   }
 
   /** What became of the board since. */
@@ -50,7 +56,15 @@ export class Boots {
     if (evidence === null) return "unknown";
     const { resetCause, uptimeMs, askedAtMs } = evidence;
     // A busy machine may take long from asking to hearing: it started after this, at the earliest.
-    if (uptimeMs !== null && askedAtMs - uptimeMs <= this.#startedBeforeMs) return "same";
+    // A program that fails at once starts several times in a second, so there is not much to spare.
+    const toleranceMs = this.#lookedAtMs === null
+      ? 0
+      : LOOK_TOLERANCE_MS + (askedAtMs - this.#lookedAtMs) * CLOCK_TOLERANCE;
+    if (uptimeMs !== null && askedAtMs - uptimeMs <= this.#startedBeforeMs + toleranceMs) {
+      return "same";
+    }
+    // What it says from now on is not of our reset.
+    if (uptimeMs !== null) this.#isOnlyReset = false;
     if (resetCause === "power_on" && this.#tellsPower) return "power";
     // Without a clock, a reset by us and one by the program have the same cause.
     return uptimeMs === null && resetCause !== "deep_sleep" ? "unknown" : "restarted";
