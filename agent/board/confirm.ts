@@ -61,6 +61,8 @@ class Confirmation {
   #isChecked = false;
   /** The port stays on a reset, as behind a UART's adapter. */
   #portStays = false;
+  /** Whether the line that was asked for has come, however much came after it. */
+  #wasReady = false;
   /** The last that the program said of itself. */
   #lastWords: string | null = null;
 
@@ -75,13 +77,15 @@ class Confirmation {
       this.#boots.resetByUs();
       let state = await this.#visit.reset({ signal });
       this.#portStays = state === "running";
+      // A program that sleeps by design may not be there to be asked later.
+      if (this.#portStays && restarts) state = await this.#enter();
       if (state === "at_prompt") this.#boots.returned(this.#visit.board.evidence);
       let untilMs = performance.now() + watchMs;
       while (true) {
         const next = await this.#watchOnce(state, untilMs).catch((error) => this.#regain(error));
         if (typeof next === "object") return next;
         state = next;
-        // By design, the line may come after the restart; else the time begins anew.
+        // What restarts by design has one time for all of it.
         if (!restarts) untilMs = performance.now() + watchMs;
       }
     } catch (error) {
@@ -94,11 +98,10 @@ class Confirmation {
     const { ready, restarts } = this.#options;
     if (state === "at_prompt" && !await this.#isInPlace()) return { kind: "reverted" };
     const output = await this.#watch(state, untilMs - performance.now());
-    if (restarts && ready === "" && output.hasRestarted) {
-      if (!this.#portStays) return passed(output, "running");
-      await this.#visit.enter({ signal: this.#options.signal, eager: true });
-      return await this.#started(output);
-    }
+    if (restarts && ready === "" && output.hasRestarted) return passed(output, "running");
+    const isOnItsWay = restarts && output.softRestarts > 0 && !output.isReady;
+    // By design, the line may come after the restart.
+    if (isOnItsWay && performance.now() < untilMs) return "running";
     return await this.#weigh(output);
   }
 
@@ -106,9 +109,14 @@ class Confirmation {
   async #regain(error: unknown): Promise<Watched | AfterReset> {
     const isAway = error instanceof UotaError && AWAY.has(error.code);
     if (!isAway || ++this.#regained > MOST_LOSSES) throw error;
-    await this.#visit.enter({ signal: this.#options.signal, eager: true });
+    await this.#enter();
     const boot = this.#look();
     return boot === "same" ? "at_prompt" : this.#countBoot(boot === "unknown" ? "restarted" : boot);
+  }
+
+  async #enter(): Promise<"at_prompt"> {
+    await this.#visit.enter({ signal: this.#options.signal, eager: true });
+    return "at_prompt";
   }
 
   async #isInPlace(): Promise<boolean> {
@@ -123,7 +131,11 @@ class Confirmation {
     const listening = {
       signal,
       ms: Math.max(ms, 0),
-      isDecided: (soFar: string) => isDecided(readOutput(soFar, { ready, isMicrobit })),
+      isDecided: (soFar: string) => {
+        const output = readOutput(soFar, { ready, isMicrobit });
+        this.#wasReady ||= output.isReady;
+        return isDecided(output);
+      },
     };
     const heard =
       await (state === "running" ? board.listen(listening) : board.watchProgram(listening)).catch(
@@ -133,7 +145,10 @@ class Confirmation {
           return { output: "", hungUp: true };
         },
       );
-    const output = readOutput(heard.output, { ready, isMicrobit, hungUp: heard.hungUp });
+    const read = readOutput(heard.output, { ready, isMicrobit, hungUp: heard.hungUp });
+    // Only the end of a long output is kept.
+    this.#wasReady ||= read.isReady;
+    const output = { ...read, isReady: this.#wasReady };
     this.#lastWords = output.traceback ?? this.#lastWords;
     return output;
   }
@@ -142,6 +157,8 @@ class Confirmation {
   async #weigh(output: AppOutput): Promise<Watched | AfterReset> {
     const { signal, watchMs, ready, restarts } = this.#options;
     if (output.hungUp) {
+      // It may sleep for hours by now, and has shown what it was to show.
+      if (output.isReady && this.#isChecked) return passed(output, "running");
       await this.#visit.comeBack({ signal });
       if (output.isReady) return await this.#started(output);
       const boot = this.#look();
@@ -153,20 +170,31 @@ class Confirmation {
     }
     const reason = judgeOutput(output, { watchMs, ready });
     if (reason?.code === "app_failed") return { kind: "rejected", reason };
-    if (!this.#portStays) {
+    if (!this.#portStays || restarts) {
       return reason ? { kind: "rejected", reason } : passed(output, "running");
     }
     // The port stays whatever the board does, so only the board itself can say whether it restarted.
-    await this.#visit.enter({ signal, eager: true });
+    await this.#enter();
     const boot = this.#look();
     const isSame = boot === "same" || boot === "unknown";
-    if (!isSame && !output.isReady && !restarts) return this.#countBoot(boot);
+    if (!isSame && !output.isReady) {
+      if (boot === "power") await this.#askWhatAResetIs();
+      return this.#countBoot(boot);
+    }
     return reason ? { kind: "rejected", reason } : await this.#started(output);
   }
 
   /** At the raw REPL, after the program has shown that it works. */
   async #started(output: AppOutput): Promise<Watched> {
     return await this.#isInPlace() ? passed(output, "at_prompt") : { kind: "reverted" };
+  }
+
+  /** Some boards call every reset a power-on, which shows by one of ours. */
+  async #askWhatAResetIs(): Promise<void> {
+    this.#boots.resetByUs();
+    await this.#visit.reset({ signal: this.#options.signal });
+    await this.#enter();
+    this.#boots.returned(this.#visit.board.evidence);
   }
 
   #look(): Boot {
@@ -214,7 +242,7 @@ class Confirmation {
 }
 
 function passed(output: AppOutput, state: AfterReset): Watched {
-  return { kind: "passed", ended: output.isAtPrompt, state };
+  return { kind: "passed", ended: output.isAtPrompt && !output.hungUp, state };
 }
 
 const CAUSES = {
