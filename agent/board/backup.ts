@@ -65,7 +65,8 @@ export async function takeBackup(
     if (kind === "file") await keepFile(path);
     if (kind !== "directory") continue;
     entries.set(path, { kind, path });
-    for (const entry of inspection.trees.get(path) ?? []) {
+    // One that goes since a deletion above it cannot go as a whole was not walked by itself.
+    for (const entry of inspection.trees.get(path) ?? await board.files.walk(path, options)) {
       if (entry.kind === "file") await keepFile(entry.path);
       else entries.set(entry.path, { kind: "directory", path: entry.path });
     }

@@ -83,3 +83,17 @@ for (const withMemory of [true, false]) {
     assertEquals(digests(await board.files()), AFTER);
   });
 }
+
+Deno.test("update() puts back what was below a directory that is emptied around what is excluded", async () => {
+  const old: Files = { ...OLD, "gone/deep/older.bin": noise(6, 2 * KB), "gone/mine.txt": "mine\n" };
+  await using board = await startWasmBoard({ files: onBoard(old), flashBytes: FLASH_BYTES });
+  await using gateway = await makeGateway({
+    ports: [board.port],
+    confirm: "500ms",
+    defaults: 'exclude = ["gone/mine.txt"]',
+  });
+  const path = await archive(gateway, { ...NEW, "main.py": "1/0\n" });
+  const outcome = onlyOutcome(await gateway.update({ archive: path }));
+  assertEquals([inShort(outcome), outcome.strategy], ["rolled_back app_failed", "in_place"]);
+  assertEquals(digests(await board.files()), digests(onBoard(old)));
+});
