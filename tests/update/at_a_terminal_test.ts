@@ -36,9 +36,19 @@ async function installed(board: WasmBoard): Promise<readonly string[]> {
 /** A program that runs can be interrupted; a board in the raw REPL has nothing to interrupt. */
 async function assertProgramRuns(port: string): Promise<void> {
   using probe = new Probe(port);
-  await probe.send("\x03");
-  await probe.until("KeyboardInterrupt");
+  // One that comes while the board is starting is lost, so there are several.
+  for (let left = STARTING_TRIES;; left--) {
+    await probe.send("\x03");
+    try {
+      return void await probe.until("KeyboardInterrupt", left > 0 ? STARTING_MS : undefined);
+    } catch (error) {
+      if (left === 0) throw error;
+    }
+  }
 }
+
+const STARTING_TRIES = 50;
+const STARTING_MS = 100;
 
 /** How many changes the board has seen when the release is on its way into place. */
 async function changesBeforeCommit(): Promise<number> {
