@@ -226,7 +226,7 @@ class Recovery {
   }
 
   readonly #steps: { readonly [S in Step]: (situation: Situation) => Promise<Effect> } = {
-    note_unwanted: () => this.#noteBad(ROLLED_BACK_BY_HAND),
+    note_unwanted: () => this.#noteBad(this.#reasonKnown(this.#release) ?? ROLLED_BACK_BY_HAND),
     note_bad: () => this.#noteBad(this.#verdict ?? ROLLED_BACK_BY_HAND),
     note_good: () => this.#noteGood(),
     carry_forward: () => this.#carryForward(),

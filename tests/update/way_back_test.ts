@@ -2,7 +2,7 @@
  * The way back from a release: where its program has removed or damaged the record of it, where the
  * old release is no better, and where a release is wanted that was left before.
  */
-import { assertEquals, assertIncludes } from "../assert.ts";
+import { assert, assertEquals, assertIncludes } from "../assert.ts";
 import { type BoardRig, startBoardRig } from "./board_rig.ts";
 import { type Files, firmware, PROGRAM, sha256 } from "./firmware.ts";
 import { inShort } from "./gateway.ts";
@@ -98,6 +98,30 @@ Deno.test("update() does not blame a release for what its predecessor does, at a
     assertEquals(inShort(outcome), "rolled_back app_failed", `${time}`);
     assertIncludes(outcome.reason?.message ?? "", "The old release is back, and fails as well");
   }
+});
+
+Deno.test("rollback() keeps a release from coming back by itself, wherever its installation was", async (t) => {
+  const bigFile = (seed: number) => new Uint8Array(50 * 1024).map((_, at) => at * seed ^ at >> 5);
+  await t.step("replaced file by file", async () => {
+    await using rig = await startBoardRig({ ...OLD, "big.bin": bigFile(3) }, {
+      board: { usbDelayMs: 50, flashBytes: 96 * 1024 },
+      gateway: { confirm: "1s" },
+    });
+    const unwanted = { ...release(PROGRAM), "big.bin": bigFile(5) };
+    await leaveUnconfirmed(rig, unwanted);
+    assertEquals((await rig.gateway.run("rollback", "--board", "all")).code, 0);
+    assertEquals(inShort(await rig.install(unwanted)), "skipped known_bad");
+  });
+  await t.step("on its way back already", async () => {
+    await using rig = await start(OLD);
+    const unwanted = release(PROGRAM);
+    await leaveUnconfirmed(rig, unwanted);
+    const record = (await rig.board.files()).get("/.uota/committed");
+    assert(record !== undefined);
+    await rig.board.writeFiles(new Map([["/.uota/rollback", record]]));
+    assertEquals((await rig.gateway.run("rollback", "--board", "all")).code, 0);
+    assertEquals(inShort(await rig.install(unwanted)), "skipped known_bad");
+  });
 });
 
 Deno.test("update() by force tries a release that was found bad and not taken back yet", async () => {
