@@ -114,6 +114,8 @@ class Recovery {
   #rejected: Reason | null = null;
   /** What is in place has no record on the board that leads back from it. */
   #hasNoWayBack = false;
+  /** What an earlier visit has put into place, whose record its program removes while it is watched. */
+  #unrecorded: JournalHeader | null = null;
   #left: Recovered["left"] = null;
   #failure: UotaError | null = null;
   #watched: Watched | null = null;
@@ -186,7 +188,8 @@ class Recovery {
     const { transaction, needsRepair } = this.#seen;
     if (this.#shelved !== null) return this.#rejected === null ? "replaced" : "returning";
     if (transaction === null) {
-      if (this.#hasNoWayBack && this.#fresh !== null) return "unprotected";
+      const isFresh = this.#hasNoWayBack && this.#fresh !== null;
+      if (isFresh || this.#unrecorded !== null) return "unprotected";
       return needsRepair ? "damaged" : "clean";
     }
     const { state, header } = transaction;
@@ -241,7 +244,7 @@ class Recovery {
     proceed: () => Promise.resolve({ end: "proceed" }),
     repair: () => Promise.resolve({ end: "repair" }),
     wait: () => Promise.reject(this.#lost()),
-    keep: () => Promise.reject(this.#kept()),
+    keep: async () => await this.#keep(),
     give_up: () => Promise.reject(this.#givenUp()),
     distrust: () => Promise.reject(this.#distrusted()),
     refuse: () => Promise.reject(this.#refused()),
@@ -267,7 +270,7 @@ class Recovery {
       return { archiveSha256: sha256, version };
     }
     if (this.#shelved !== null) return this.#shelved.backup;
-    return this.#seen.transaction?.header ??
+    return this.#seen.transaction?.header ?? this.#unrecorded ??
       { archiveSha256: "", version: this.#seen.version ?? "" };
   }
 
@@ -353,13 +356,13 @@ class Recovery {
     // The program that was watched has had its time with the record, too.
     if (this.#watched !== null) await this.#look();
     const state = this.#seen.transaction?.state ?? null;
-    if (state === null) return this.#withoutWayBack();
+    if (state === null) return this.#keep();
     if (
       state === "committed" && (await readTransaction(board, state, this.#asking)).kind !== "whole"
     ) {
       this.#log("the record for going back is damaged, so a whole release is needed");
       await this.#setAside();
-      return this.#withoutWayBack();
+      return this.#fresh === null ? { happened: "carried" } : this.#keep();
     }
     try {
       await rollBack(visit.board, this.#changing);
@@ -372,9 +375,11 @@ class Recovery {
     return await this.#look();
   }
 
-  /** The record is damaged, or the program has removed it. */
-  #withoutWayBack(): Effect {
-    if (this.#fresh !== null && this.#rejected !== null) throw this.#kept();
+  /** There is no way back: where another release is wanted, that is the way on. */
+  #keep(): Effect {
+    const isWanted = this.#fresh !== null || this.#arrival === "arrived";
+    if (isWanted && this.#rejected !== null) throw this.#kept();
+    this.#unrecorded = null;
     return { happened: "carried" };
   }
 
@@ -429,7 +434,7 @@ class Recovery {
     if (settings.confirmMs === 0) return await this.#leaveUnwatched();
     if (this.#fresh === null) this.#log("watching a release that nobody has confirmed yet");
     report({ phase: "confirming" });
-    const { version } = this.#release;
+    const release = this.#release;
     const watched = await confirm(visit, {
       signal: this.#signal,
       watchMs: settings.confirmMs,
@@ -438,9 +443,12 @@ class Recovery {
       isInPlace: async () => {
         await this.#look();
         const { transaction } = this.#seen;
-        if (!isVersion(this.#seen.version, version)) return false;
+        if (!isVersion(this.#seen.version, release.version)) return false;
         // A program may have removed the record, and the way back with it.
-        if (transaction === null && this.#shelved === null) this.#hasNoWayBack = true;
+        if (transaction === null && this.#shelved === null) {
+          this.#hasNoWayBack = true;
+          if (this.#fresh === null) this.#unrecorded = release;
+        }
         return transaction === null || transaction.state === "committed";
       },
     });
@@ -517,6 +525,7 @@ class Recovery {
       if (state === "running") await visit.enter(this.#asking);
       if (directories) await finish(visit.board, this.#asking);
       this.#shelved = null;
+      this.#unrecorded = null;
       return await this.#look();
     }
     const hasEnded = watched?.kind === "passed" && watched.ended;
