@@ -88,7 +88,10 @@ const FAILURES: Readonly<Record<string, ErrorCode>> = {
   app_restarts: "app_restarts",
   not_ready: "not_ready",
 };
-/** A release that fails as its predecessor does is tried so often, since each time costs flash. */
+/**
+ * A release that fails as its predecessor does, or is not as it was put into place, is tried so often
+ * more, since each time costs flash.
+ */
 const MOST_WITHOUT_BLAME = 2;
 /** For the bound of a commit whose size nobody has told. */
 const UNKNOWN_OPERATIONS = 300;
@@ -246,7 +249,7 @@ class Recovery {
     wait: () => Promise.reject(this.#lost()),
     keep: async () => await this.#keep(),
     give_up: () => Promise.reject(this.#givenUp()),
-    distrust: () => Promise.reject(this.#distrusted()),
+    distrust: () => this.#distrust(),
     refuse: () => Promise.reject(this.#refused()),
   };
 
@@ -590,6 +593,20 @@ class Recovery {
         "visit tries again; update --force, or another release, is installed as a whole",
       { cause },
     );
+  }
+
+  /** It is tried again, in case the flash did it; but not for ever, since each time costs flash. */
+  #distrust(): Promise<Effect> {
+    const error = this.#distrusted();
+    const { archiveSha256: sha256, version } = this.#left?.release ?? this.#release;
+    if (sha256 !== "" && !this.#mayTryAgain({ archiveSha256: sha256, version })) {
+      const { message } = error;
+      this.#memory.store.markBad(this.#work.key, { sha256, version }, {
+        code: "verification_failed",
+        message,
+      });
+    }
+    return Promise.reject(error);
   }
 
   #distrusted(): UotaError {

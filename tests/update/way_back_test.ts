@@ -130,6 +130,18 @@ Deno.test("update() does not blame a release for what its predecessor does, at a
   }
 });
 
+Deno.test("update() does not install a release for ever whose program changes the version", async () => {
+  await using rig = await start(OLD);
+  const changing = release(`with open("/version", "w") as f:\n    f.write("mine")\n${PROGRAM}`);
+  for (let time = 1; time <= 3; time++) {
+    const outcome = await rig.install(changing);
+    assertEquals(inShort(outcome), "failed verification_failed", `${time}`);
+    assertEquals([outcome.from, outcome.to], ["1.0.0", "1.0.0"]);
+  }
+  assertEquals(inShort(await rig.install(changing)), "skipped known_bad");
+  assertEquals(inShort(await rig.install(MENDED)), "updated");
+});
+
 Deno.test("rollback() keeps a release from coming back by itself, wherever its installation was", async (t) => {
   const bigFile = (seed: number) => new Uint8Array(50 * 1024).map((_, at) => at * seed ^ at >> 5);
   await t.step("replaced file by file", async () => {
