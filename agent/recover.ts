@@ -53,14 +53,15 @@ export interface RecoverOptions {
 export interface Recovered {
   /**
    * `proceed`: nothing is open, at the raw REPL. `repair`: as that, but the files may be of two
-   * releases. `accepted`: the fresh release works and its program runs. `went_back`: the release was
-   * left, and the old program runs.
+   * releases. `accepted`: the release works and its program runs; one from an earlier visit sleeps
+   * by design, so that nothing more can be asked. `went_back`: the release was left, and the old
+   * program runs.
    */
   readonly end: "proceed" | "repair" | "accepted" | "went_back";
   readonly seen: Glance;
   /** The release that was left, if one was, and why, if there is a reason. */
   readonly left: { readonly release: JournalHeader; readonly reason: Reason | null } | null;
-  /** What the board reported when it could not be carried forward; null where it was, or need not be. */
+  /** Why the board could not be carried forward, or asked for more; null where it was, or need not be. */
   readonly failure: UotaError | null;
 }
 
@@ -97,6 +98,8 @@ const MOST_WITHOUT_BLAME = 2;
 const UNKNOWN_OPERATIONS = 300;
 /** The board has gone, or has begun anew in the middle of something. */
 const AWAY: ReadonlySet<string> = new Set(["port_lost", "timed_out", "protocol", "no_response"]);
+/** A board that sleeps is not there for these. */
+const ASLEEP: ReadonlySet<string> = new Set(["board_lost", "no_response"]);
 /** A board that goes away while its old files come back is waited for so often in one visit. */
 const MOST_LOSSES = 5;
 /** No way through the table is longer. */
@@ -525,7 +528,7 @@ class Recovery {
     const { directories } = visit.board.capabilities;
     const state: AfterReset = watched?.kind === "passed" ? watched.state : "at_prompt";
     if (this.#fresh === null) {
-      if (state === "running") await visit.enter(this.#asking);
+      if (state === "running" && !await this.#reachAgain()) return { end: "accepted" };
       if (directories) await finish(visit.board, this.#asking);
       this.#shelved = null;
       this.#unrecorded = null;
@@ -540,6 +543,20 @@ class Recovery {
     }
     if (state === "at_prompt") await visit.board.restartProgram(this.#asking);
     return { end: "accepted" };
+  }
+
+  /** Whether the board is there again, whose program may sleep by design. */
+  async #reachAgain(): Promise<boolean> {
+    try {
+      await this.#work.visit.enter(this.#asking);
+      return true;
+    } catch (error) {
+      const isAsleep = this.#work.settings.restarts && error instanceof UotaError &&
+        ASLEEP.has(error.code);
+      if (!isAsleep) throw error;
+      this.#failure = error;
+      return false;
+    }
   }
 
   /** From here on the board is not to be left before it is wholly on one release. */
