@@ -176,13 +176,18 @@ class Recovery {
    * then counts, so the board is fetched again, and looked at.
    */
   async #fetchAfter(failure: unknown): Promise<Effect> {
+    const release = this.#release;
     for (let error = failure;;) {
       const isAway = error instanceof UotaError && AWAY.has(error.code);
       if (!isAway || this.#verdict === null || ++this.#losses > MOST_LOSSES) throw error;
       try {
         await this.#work.visit.enter({ ...this.#asking, eager: true });
         this.#isRunning = false;
-        return await this.#look();
+        const effect = await this.#look();
+        const isBack = this.#seen.transaction === null &&
+          !isVersion(this.#seen.version, release.version);
+        if (isBack && this.#shelved === null) this.#left ??= { release, reason: this.#rejected };
+        return effect;
       } catch (next) {
         error = next;
       }

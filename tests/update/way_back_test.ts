@@ -130,6 +130,26 @@ Deno.test("update() does not blame a release for what its predecessor does, at a
   }
 });
 
+Deno.test("update() tells a way back as such whose last answer was lost with the cable", async () => {
+  const bad = release(RAISES);
+  let changes = 0;
+  {
+    await using rig = await start(OLD);
+    assertEquals(inShort(await rig.install(bad)), "rolled_back app_failed");
+    changes = rig.board.changes;
+  }
+  await using rig = await start(OLD);
+  // The last of them removes what is left of the transaction.
+  const cut = rig.board.atChange(changes, async () => {
+    await rig.board.unplug();
+    await rig.board.plug();
+  });
+  const outcome = await rig.install(bad);
+  await cut;
+  assertEquals(inShort(outcome), "rolled_back app_failed", outcome.reason?.message);
+  assertEquals([outcome.from, outcome.to], ["1.0.0", "1.0.0"]);
+});
+
 Deno.test("update() does not install a release for ever whose program changes the version", async () => {
   await using rig = await start(OLD);
   const changing = release(`with open("/version", "w") as f:\n    f.write("mine")\n${PROGRAM}`);
