@@ -62,7 +62,9 @@ export async function bringToRelease(
       decision: decide(seen, release, deciding),
     });
     const recovered = await recover(work, seen, { ...options, begin });
-    if (recovered.left?.reason && recovered.left.release.archiveSha256 === release.sha256) {
+    // With --force it is tried again, whatever spoke against it at an earlier visit.
+    const isLeft = recovered.left?.release.archiveSha256 === release.sha256 && !options.force;
+    if (isLeft && recovered.left?.reason) {
       return attempt.rolledBack(recovered.left.reason);
     }
     if (recovered.end === "went_back") await visit.enter({ signal });

@@ -226,7 +226,7 @@ class Recovery {
   }
 
   readonly #steps: { readonly [S in Step]: (situation: Situation) => Promise<Effect> } = {
-    note_unwanted: () => this.#noteBad(ROLLED_BACK_BY_HAND),
+    note_unwanted: () => this.#noteBad(this.#reasonKnown(this.#release) ?? ROLLED_BACK_BY_HAND),
     note_bad: () => this.#noteBad(this.#verdict ?? ROLLED_BACK_BY_HAND),
     note_good: () => this.#noteGood(),
     carry_forward: () => this.#carryForward(),
@@ -347,15 +347,19 @@ class Recovery {
     const { visit, report } = this.#work;
     const { board } = visit;
     const release = this.#release;
-    const state = this.#seen.transaction?.state ?? "committed";
     this.#begin();
     report({ phase: "rolling_back" });
     await this.#enter();
+    // The program that was watched has had its time with the record, too.
+    if (this.#watched !== null) await this.#look();
+    const state = this.#seen.transaction?.state ?? null;
+    if (state === null) return this.#withoutWayBack();
     if (
       state === "committed" && (await readTransaction(board, state, this.#asking)).kind !== "whole"
     ) {
       this.#log("the record for going back is damaged, so a whole release is needed");
-      return await this.#setAside();
+      await this.#setAside();
+      return this.#withoutWayBack();
     }
     try {
       await rollBack(visit.board, this.#changing);
@@ -366,6 +370,12 @@ class Recovery {
     this.#left = { release, reason: this.#rejected ?? this.#reasonKnown(release) };
     this.#memory.store.clearTries(this.#work.key);
     return await this.#look();
+  }
+
+  /** The record is damaged, or the program has removed it. */
+  #withoutWayBack(): Effect {
+    if (this.#fresh !== null && this.#rejected !== null) throw this.#kept();
+    return { happened: "carried" };
   }
 
   #reasonKnown({ archiveSha256 }: JournalHeader): Reason | null {
@@ -468,6 +478,8 @@ class Recovery {
   async #watchOld(): Promise<Effect> {
     const { visit, settings, key, report } = this.#work;
     const reason = this.#rejected;
+    const left = this.#left;
+    if (left === null) return { happened: "carried" };
     report({ phase: "confirming" });
     const watched = await confirm(visit, {
       signal: this.#signal,
@@ -482,17 +494,16 @@ class Recovery {
     if (watched.kind === "rejected" && reason !== null) {
       const message = `${reason.message}\nThe old release is back, and fails as well:\n` +
         watched.reason.message;
-      this.#left = { release: this.#release, reason: { ...reason, message } };
+      this.#left = { ...left, reason: { ...reason, message } };
       // It is not to blame for what its predecessor does, too; but it is not tried for ever either.
-      if (watched.reason.code === reason.code && this.#mayTryAgain()) {
-        this.#memory.store.clearBad(key, this.#release.archiveSha256);
+      if (watched.reason.code === reason.code && this.#mayTryAgain(left.release)) {
+        this.#memory.store.clearBad(key, left.release.archiveSha256);
       }
     }
     return { end: "went_back" };
   }
 
-  #mayTryAgain(): boolean {
-    const { archiveSha256 } = this.#release;
+  #mayTryAgain({ archiveSha256 }: JournalHeader): boolean {
     return this.#memory.store.countTry(this.#work.key, archiveSha256) <= MOST_WITHOUT_BLAME;
   }
 

@@ -183,7 +183,12 @@ export const RECOVERY: Table = {
     arrived_to_go_back: ["note_unwanted", "carry_back"],
   },
   rejected: { ...BACK_FAILED, ...always("carry_back"), exhausted: ["set_aside"] },
-  rollback: { ...BACK_FAILED, ...always("carry_back"), exhausted: ["set_aside"] },
+  rollback: {
+    ...BACK_FAILED,
+    ...always("carry_back"),
+    arrived_to_go_back: ["note_unwanted", "carry_back"],
+    exhausted: ["set_aside"],
+  },
   torn: always("set_aside"),
   damaged: always("repair"),
   repaired: always("finish"),
@@ -196,6 +201,7 @@ export const RECOVERY: Table = {
   },
   replaced: {
     ...always("put_back"),
+    arrived_to_go_back: ["note_unwanted", "put_back"],
     carried: ["watch"],
     passed: ["note_good", "go_on"],
     rejected: ["note_bad", "put_back", "watch_old"],
