@@ -91,7 +91,7 @@ Deno.test("update() of a board without a version in the middle of a damaged tran
 Deno.test("update() keeps a failing release when there is nothing to go back to, and says so", async () => {
   await using rig = await startBoardRig(
     { ...HALF, ".uota/journal": "damaged" },
-    { gateway: { confirm: "300ms" } },
+    { gateway: { confirm: "2s" } },
   );
   const raising: Files = { ...NEW, "main.py": "1/0\n" };
   const outcome = await rig.install(raising);
@@ -102,7 +102,7 @@ Deno.test("update() keeps a failing release when there is nothing to go back to,
 });
 
 Deno.test("update() names --force when only a bad release is there to repair with, and --force does it", async () => {
-  await using rig = await startBoardRig(OLD, { gateway: { confirm: "300ms" } });
+  await using rig = await startBoardRig(OLD, { gateway: { confirm: "2s" } });
   const raising: Files = { ...NEW, "main.py": "1/0\n" };
   assertEquals(inShort(await rig.install(raising)), "rolled_back app_failed");
   await rig.board.writeFiles(onBoard({ ".uota/rollback": "damaged" }));
