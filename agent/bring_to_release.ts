@@ -56,6 +56,7 @@ export async function bringToRelease(
   attempt.saw(seen.version);
   work.offer(release);
   work.bound.allow(inspectionBoundMs(work, release), "being inspected");
+  let asleep: UotaError | null = null;
   if (!dryRun) {
     const begin = arrivalFor(seen, release, {
       ...options,
@@ -68,17 +69,20 @@ export async function bringToRelease(
       return attempt.rolledBack(recovered.left.reason);
     }
     if (recovered.end === "went_back") await visit.enter({ signal });
+    if (recovered.end === "accepted") asleep = recovered.failure;
     seen = recovered.end === "repair" ? { ...recovered.seen, needsRepair: true } : recovered.seen;
     deciding.bad = memory.store.badRelease(key, release.sha256);
     work.bound.resume(inspectionBoundMs(work, release), "being inspected");
   }
   const decision = decide(seen, release, deciding);
   if (decision.kind === "leave") {
-    if (seen.leftOvers && !seen.needsRepair && !dryRun) await finish(visit.board, { signal });
+    const isToBeFinished = seen.leftOvers && !seen.needsRepair && !dryRun;
+    if (isToBeFinished && asleep === null) await finish(visit.board, { signal });
     // An interrupted installation of it was carried to its end.
     if (decision.outcome === "current" && isNewHere(attempt, release)) return attempt.updated();
     return attempt.left(decision.outcome, decision.reason);
   }
+  if (asleep !== null) throw asleep;
   const inspection = await inspect(visit.board, seen, release, {
     exclude: settings.exclude,
     delete: [...settings.delete, ...options.remove ?? []],

@@ -53,14 +53,15 @@ export interface RecoverOptions {
 export interface Recovered {
   /**
    * `proceed`: nothing is open, at the raw REPL. `repair`: as that, but the files may be of two
-   * releases. `accepted`: the fresh release works and its program runs. `went_back`: the release was
-   * left, and the old program runs.
+   * releases. `accepted`: the release works and its program runs; one from an earlier visit sleeps
+   * by design, so that nothing more can be asked. `went_back`: the release was left, and the old
+   * program runs.
    */
   readonly end: "proceed" | "repair" | "accepted" | "went_back";
   readonly seen: Glance;
   /** The release that was left, if one was, and why, if there is a reason. */
   readonly left: { readonly release: JournalHeader; readonly reason: Reason | null } | null;
-  /** What the board reported when it could not be carried forward; null where it was, or need not be. */
+  /** Why the board could not be carried forward, or asked for more; null where it was, or need not be. */
   readonly failure: UotaError | null;
 }
 
@@ -88,12 +89,17 @@ const FAILURES: Readonly<Record<string, ErrorCode>> = {
   app_restarts: "app_restarts",
   not_ready: "not_ready",
 };
-/** A release that fails as its predecessor does is tried so often, since each time costs flash. */
+/**
+ * A release that fails as its predecessor does, or is not as it was put into place, is tried so often
+ * more, since each time costs flash.
+ */
 const MOST_WITHOUT_BLAME = 2;
 /** For the bound of a commit whose size nobody has told. */
 const UNKNOWN_OPERATIONS = 300;
 /** The board has gone, or has begun anew in the middle of something. */
 const AWAY: ReadonlySet<string> = new Set(["port_lost", "timed_out", "protocol", "no_response"]);
+/** A board that sleeps is not there for these. */
+const ASLEEP: ReadonlySet<string> = new Set(["board_lost", "no_response"]);
 /** A board that goes away while its old files come back is waited for so often in one visit. */
 const MOST_LOSSES = 5;
 /** No way through the table is longer. */
@@ -114,6 +120,8 @@ class Recovery {
   #rejected: Reason | null = null;
   /** What is in place has no record on the board that leads back from it. */
   #hasNoWayBack = false;
+  /** What an earlier visit has put into place, whose record its program removes while it is watched. */
+  #unrecorded: JournalHeader | null = null;
   #left: Recovered["left"] = null;
   #failure: UotaError | null = null;
   #watched: Watched | null = null;
@@ -186,7 +194,8 @@ class Recovery {
     const { transaction, needsRepair } = this.#seen;
     if (this.#shelved !== null) return this.#rejected === null ? "replaced" : "returning";
     if (transaction === null) {
-      if (this.#hasNoWayBack && this.#fresh !== null) return "unprotected";
+      const isFresh = this.#hasNoWayBack && this.#fresh !== null;
+      if (isFresh || this.#unrecorded !== null) return "unprotected";
       return needsRepair ? "damaged" : "clean";
     }
     const { state, header } = transaction;
@@ -241,9 +250,9 @@ class Recovery {
     proceed: () => Promise.resolve({ end: "proceed" }),
     repair: () => Promise.resolve({ end: "repair" }),
     wait: () => Promise.reject(this.#lost()),
-    keep: () => Promise.reject(this.#kept()),
+    keep: async () => await this.#keep(),
     give_up: () => Promise.reject(this.#givenUp()),
-    distrust: () => Promise.reject(this.#distrusted()),
+    distrust: () => this.#distrust(),
     refuse: () => Promise.reject(this.#refused()),
   };
 
@@ -267,7 +276,7 @@ class Recovery {
       return { archiveSha256: sha256, version };
     }
     if (this.#shelved !== null) return this.#shelved.backup;
-    return this.#seen.transaction?.header ??
+    return this.#seen.transaction?.header ?? this.#unrecorded ??
       { archiveSha256: "", version: this.#seen.version ?? "" };
   }
 
@@ -353,13 +362,13 @@ class Recovery {
     // The program that was watched has had its time with the record, too.
     if (this.#watched !== null) await this.#look();
     const state = this.#seen.transaction?.state ?? null;
-    if (state === null) return this.#withoutWayBack();
+    if (state === null) return this.#keep();
     if (
       state === "committed" && (await readTransaction(board, state, this.#asking)).kind !== "whole"
     ) {
       this.#log("the record for going back is damaged, so a whole release is needed");
       await this.#setAside();
-      return this.#withoutWayBack();
+      return this.#fresh === null ? { happened: "carried" } : this.#keep();
     }
     try {
       await rollBack(visit.board, this.#changing);
@@ -372,9 +381,11 @@ class Recovery {
     return await this.#look();
   }
 
-  /** The record is damaged, or the program has removed it. */
-  #withoutWayBack(): Effect {
-    if (this.#fresh !== null && this.#rejected !== null) throw this.#kept();
+  /** There is no way back: where another release is wanted, that is the way on. */
+  #keep(): Effect {
+    const isWanted = this.#fresh !== null || this.#arrival === "arrived";
+    if (isWanted && this.#rejected !== null) throw this.#kept();
+    this.#unrecorded = null;
     return { happened: "carried" };
   }
 
@@ -429,7 +440,7 @@ class Recovery {
     if (settings.confirmMs === 0) return await this.#leaveUnwatched();
     if (this.#fresh === null) this.#log("watching a release that nobody has confirmed yet");
     report({ phase: "confirming" });
-    const { version } = this.#release;
+    const release = this.#release;
     const watched = await confirm(visit, {
       signal: this.#signal,
       watchMs: settings.confirmMs,
@@ -438,9 +449,12 @@ class Recovery {
       isInPlace: async () => {
         await this.#look();
         const { transaction } = this.#seen;
-        if (!isVersion(this.#seen.version, version)) return false;
+        if (!isVersion(this.#seen.version, release.version)) return false;
         // A program may have removed the record, and the way back with it.
-        if (transaction === null && this.#shelved === null) this.#hasNoWayBack = true;
+        if (transaction === null && this.#shelved === null) {
+          this.#hasNoWayBack = true;
+          if (this.#fresh === null) this.#unrecorded = release;
+        }
         return transaction === null || transaction.state === "committed";
       },
     });
@@ -514,9 +528,10 @@ class Recovery {
     const { directories } = visit.board.capabilities;
     const state: AfterReset = watched?.kind === "passed" ? watched.state : "at_prompt";
     if (this.#fresh === null) {
-      if (state === "running") await visit.enter(this.#asking);
+      if (state === "running" && !await this.#reachAgain()) return { end: "accepted" };
       if (directories) await finish(visit.board, this.#asking);
       this.#shelved = null;
+      this.#unrecorded = null;
       return await this.#look();
     }
     const hasEnded = watched?.kind === "passed" && watched.ended;
@@ -528,6 +543,20 @@ class Recovery {
     }
     if (state === "at_prompt") await visit.board.restartProgram(this.#asking);
     return { end: "accepted" };
+  }
+
+  /** Whether the board is there again, whose program may sleep by design. */
+  async #reachAgain(): Promise<boolean> {
+    try {
+      await this.#work.visit.enter(this.#asking);
+      return true;
+    } catch (error) {
+      const isAsleep = this.#work.settings.restarts && error instanceof UotaError &&
+        ASLEEP.has(error.code);
+      if (!isAsleep) throw error;
+      this.#failure = error;
+      return false;
+    }
   }
 
   /** From here on the board is not to be left before it is wholly on one release. */
@@ -581,6 +610,20 @@ class Recovery {
         "visit tries again; update --force, or another release, is installed as a whole",
       { cause },
     );
+  }
+
+  /** It is tried again, in case the flash did it; but not for ever, since each time costs flash. */
+  #distrust(): Promise<Effect> {
+    const error = this.#distrusted();
+    const { archiveSha256: sha256, version } = this.#left?.release ?? this.#release;
+    if (sha256 !== "" && !this.#mayTryAgain({ archiveSha256: sha256, version })) {
+      const { message } = error;
+      this.#memory.store.markBad(this.#work.key, { sha256, version }, {
+        code: "verification_failed",
+        message,
+      });
+    }
+    return Promise.reject(error);
   }
 
   #distrusted(): UotaError {

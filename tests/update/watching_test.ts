@@ -79,6 +79,23 @@ Deno.test("update() takes a program that sleeps longer than anybody waits", asyn
   ));
 });
 
+Deno.test("update() takes a program that sleeps for long at the visit after the one that was lost", async () => {
+  await using rig = await start({ port: "usb", defaults: BY_DESIGN, confirm: "3s" });
+  const sleeping = release(SLEEPS_FOR_LONG);
+  const lost = await rig.install(sleeping, {}, {
+    returnBoundMs: 300,
+    onProgress: ({ phase }) => {
+      if (phase === "confirming") void rig.board.unplug();
+    },
+  });
+  assertEquals(inShort(lost), "failed board_lost");
+  await rig.board.plug();
+  const outcome = await rig.install(sleeping, {}, { returnBoundMs: 2000 });
+  assertEquals([inShort(outcome), outcome.to], ["current", "2.0.0"], outcome.reason?.message);
+  await rig.board.powerOn();
+  assertEquals(inShort(await rig.install(firmware("3.0.0"))), "updated");
+});
+
 Deno.test("update() waits for the line of a program that restarts softly by design", async (t) => {
   await Promise.all((["usb", "uart"] as const).map((port) =>
     t.step({

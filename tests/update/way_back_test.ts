@@ -75,7 +75,7 @@ Deno.test("update() says that a release stays whose program has removed or damag
 Deno.test("update() does the same at the visit after the one that was lost", async (t) => {
   for (
     const [what, lines, first] of [
-      ["removed", REMOVES, "skipped known_bad"],
+      ["removed", REMOVES, "failed app_failed"],
       ["damaged", DAMAGES, "failed unfinished_transaction"],
     ] as const
   ) {
@@ -84,6 +84,36 @@ Deno.test("update() does the same at the visit after the one that was lost", asy
       const bad = release(failsAfter(lines));
       await leaveUnconfirmed(rig, bad);
       assertEquals(inShort(await rig.install(bad)), first);
+      assertEquals(inShort(await rig.install(MENDED)), "updated");
+    });
+  }
+});
+
+Deno.test("update() watches on when a program removes the record as soon as it starts", async (t) => {
+  // Not before the gateway has reset the board, which it has not come to at the visit that was lost.
+  const removes = `import machine, micropython, os
+micropython.kbd_intr(-1)
+is_armed = machine.reset_cause() == machine.HARD_RESET
+${
+    REMOVES.replace(
+      'remove("/.uota")',
+      'if is_armed and ".uota" in os.listdir("/"):\n    remove("/.uota")',
+    )
+  }`;
+  for (
+    const [what, rest, first, next] of [
+      ["and runs", PROGRAM, "current", "current"],
+      ["and fails", `if is_armed:\n    1/0\n${PROGRAM}`, "failed app_failed", "skipped known_bad"],
+    ] as const
+  ) {
+    await t.step(what, async () => {
+      await using rig = await start(OLD);
+      const found = release(`${removes}micropython.kbd_intr(3)\n${rest}`);
+      await leaveUnconfirmed(rig, found);
+      assert((await rig.board.files()).has("/.uota/committed"));
+      const outcome = await rig.install(found);
+      assertEquals(inShort(outcome), first, outcome.reason?.message);
+      assertEquals(inShort(await rig.install(found)), next);
       assertEquals(inShort(await rig.install(MENDED)), "updated");
     });
   }
@@ -98,6 +128,18 @@ Deno.test("update() does not blame a release for what its predecessor does, at a
     assertEquals(inShort(outcome), "rolled_back app_failed", `${time}`);
     assertIncludes(outcome.reason?.message ?? "", "The old release is back, and fails as well");
   }
+});
+
+Deno.test("update() does not install a release for ever whose program changes the version", async () => {
+  await using rig = await start(OLD);
+  const changing = release(`with open("/version", "w") as f:\n    f.write("mine")\n${PROGRAM}`);
+  for (let time = 1; time <= 3; time++) {
+    const outcome = await rig.install(changing);
+    assertEquals(inShort(outcome), "failed verification_failed", `${time}`);
+    assertEquals([outcome.from, outcome.to], ["1.0.0", "1.0.0"]);
+  }
+  assertEquals(inShort(await rig.install(changing)), "skipped known_bad");
+  assertEquals(inShort(await rig.install(MENDED)), "updated");
 });
 
 Deno.test("rollback() keeps a release from coming back by itself, wherever its installation was", async (t) => {
