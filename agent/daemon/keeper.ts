@@ -100,6 +100,8 @@ export class Keeper {
 
   /** A job has ended, and nothing belongs to it any more. */
   turnEnded(key: string): void {
+    const ended = this.#kept.get(key);
+    if (ended) ended.jobEndedMs = performance.now();
     for (const kept of this.#kept.values()) {
       if (kept.belongsTo !== key) continue;
       kept.belongsTo = null;
@@ -151,7 +153,10 @@ export class Keeper {
     if (job === null) claims.forget(port.path);
     const kept = newlyKept(port, { session, known, job });
     this.#kept.set(port.path, kept);
-    if (job === null) this.#recall(kept);
+    if (job === null && before !== undefined && isBackFromJob(before)) {
+      kept.board = before.board;
+      this.#settle(kept, before.settledFor);
+    } else if (job === null) this.#recall(kept);
     this.#schedule(kept, 0);
   }
 
@@ -303,6 +308,16 @@ export class Keeper {
   }
 }
 
+/**
+ * Whether a port that was there before is the one whose board a job has reset last of all: it may be
+ * seen to go, and to come back, only when the job has ended.
+ */
+function isBackFromJob({ settledFor, gone, jobEndedMs }: Kept): boolean {
+  return settledFor !== null && (gone || performance.now() - jobEndedMs < JUST_ENDED_MS);
+}
+
+/** The kernel tells of ports within much less; nobody exchanges a board as fast. */
+const JUST_ENDED_MS = 1000;
 /** Reasons after which the release may still be for the board. */
 const UNDECIDED: ReadonlySet<string> = new Set(["dry_run", "by_hand_only", "not_offered"]);
 

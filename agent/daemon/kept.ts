@@ -24,6 +24,8 @@ export interface Kept {
   gone: boolean;
   /** The port whose job this one belongs to. */
   belongsTo: string | null;
+  /** When the last job on this port ended, on the clock of `performance.now()`. */
+  jobEndedMs: number;
 }
 
 export function newlyKept(
@@ -41,6 +43,7 @@ export function newlyKept(
     visiting: false,
     again: false,
     gone: false,
+    jobEndedMs: -Infinity,
   };
 }
 

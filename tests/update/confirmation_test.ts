@@ -30,7 +30,7 @@ async function history(gateway: Gateway): Promise<readonly HistoryEntry[]> {
 
 Deno.test("update() goes back, remembers and needs --force when main.py raises", async () => {
   await using board = await startWasmBoard({ files: onBoard(OLD) });
-  await using gateway = await makeGateway({ ports: [board.port], confirm: "1s" });
+  await using gateway = await makeGateway({ ports: [board.port], confirm: "2s" });
   const path = await archive(gateway, "raising", RAISING);
 
   const first = onlyOutcome(await gateway.update({ archive: path }));
@@ -66,7 +66,7 @@ Deno.test("update() goes back when the ready line does not come, and not when it
   await using board = await startWasmBoard({ files: onBoard(OLD) });
   await using gateway = await makeGateway({
     ports: [board.port],
-    confirm: "400ms",
+    confirm: "1500ms",
     defaults: 'ready = "sensors ready"',
   });
   const silent = await archive(gateway, "silent", GOOD);

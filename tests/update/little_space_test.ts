@@ -48,7 +48,7 @@ Deno.test("update() goes file by file when new and old do not fit beside each ot
 
 Deno.test("update() puts every old file back when a release that went file by file fails", async () => {
   await using board = await startWasmBoard({ files: onBoard(OLD), flashBytes: FLASH_BYTES });
-  await using gateway = await makeGateway({ ports: [board.port], confirm: "500ms" });
+  await using gateway = await makeGateway({ ports: [board.port], confirm: "2s" });
   const path = await archive(gateway, { ...NEW, "main.py": "1/0\n" });
   const outcome = onlyOutcome(await gateway.update({ archive: path }));
   assertEquals(inShort(outcome), "rolled_back app_failed");

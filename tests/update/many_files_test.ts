@@ -23,7 +23,7 @@ function release(version: string, more: Files = {}): Files {
 Deno.test("update() installs, rolls back and updates 500 files when the board has 32 KB of heap", async (t) => {
   await using rig = await startBoardRig(firmware("1.0"), {
     board: { heapBytes: 32 * 1024, flashBytes: 8 * 1024 * 1024, usbDelayMs: 10 },
-    gateway: { confirm: "100ms" },
+    gateway: { confirm: "1500ms" },
   });
   const steps: readonly (readonly [string, Files, string, string])[] = [
     ["installed", release("1.1"), "updated", "1.1"],

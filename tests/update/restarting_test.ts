@@ -115,7 +115,7 @@ Deno.test("update() takes a program that restarts by design", async (t) => {
 
 Deno.test("update() does not blame a release for what its predecessor does, too, but not for ever", async () => {
   const old: Files = { "main.py": RESETS, "version": "1.0.0" };
-  await using rig = await start(old);
+  await using rig = await start(old, { confirm: "3s" });
   const also: Files = { "main.py": `# 2\n${RESETS}`, "version": "2.0.0" };
   for (let time = 1; time <= 2; time++) {
     const outcome = await rig.install(also);

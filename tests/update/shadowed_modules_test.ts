@@ -17,7 +17,7 @@ Deno.test("update() installs, replaces and rolls back releases that have modules
   await using rig = await startBoardRig(firmware("1.0"), {
     board: { uid: UID },
     gateway: {
-      confirm: "100ms",
+      confirm: "2s",
       boards: `[[board]]\nname = "kept"\nmatch = { uid = "${UID}" }\nexclude = ["mine.txt"]\n`,
     },
   });
@@ -50,7 +50,7 @@ Deno.test("update() installs and rolls back where boot.py went to", async (t) =>
     "boot.py": boot,
     "app/main.py": program,
     "app/version": "1.0",
-  }, { gateway: { confirm: "100ms" } });
+  }, { gateway: { confirm: "2s" } });
   for (
     const [what, main, outcome, version] of [
       ["a release", `${program}# 2\n`, "updated", "2.0"],

@@ -37,7 +37,7 @@ const DAMAGES = `with open("/.uota/committed", "r+b") as f:
 `;
 
 async function start(old: Files): Promise<BoardRig> {
-  return await startBoardRig(old, { board: { usbDelayMs: 50 }, gateway: { confirm: "1s" } });
+  return await startBoardRig(old, { board: { usbDelayMs: 50 }, gateway: { confirm: "2s" } });
 }
 
 /** Installs a release, and pulls the cable before anybody has seen its program. */
@@ -167,7 +167,7 @@ Deno.test("rollback() keeps a release from coming back by itself, wherever its i
   await t.step("replaced file by file", async () => {
     await using rig = await startBoardRig({ ...OLD, "big.bin": bigFile(3) }, {
       board: { usbDelayMs: 50, flashBytes: 96 * 1024 },
-      gateway: { confirm: "1s" },
+      gateway: { confirm: "2s" },
     });
     const unwanted = { ...release(PROGRAM), "big.bin": bigFile(5) };
     await leaveUnconfirmed(rig, unwanted);
