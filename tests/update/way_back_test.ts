@@ -52,14 +52,23 @@ async function leaveUnconfirmed(rig: BoardRig, files: Files): Promise<void> {
   await rig.board.plug();
 }
 
+/** Boards side by side: most of the time they are watched. */
+async function sideBySide(
+  t: Deno.TestContext,
+  steps: Readonly<Record<string, () => Promise<void>>>,
+): Promise<void> {
+  const side = { sanitizeOps: false, sanitizeResources: false, sanitizeExit: false };
+  await Promise.all(Object.entries(steps).map(([name, fn]) => t.step({ name, fn, ...side })));
+}
+
 Deno.test("update() says that a release stays whose program has removed or damaged the way back", async (t) => {
-  for (
-    const [what, lines, again] of [
-      ["removed", REMOVES, "skipped known_bad"],
-      ["damaged", DAMAGES, "failed unfinished_transaction"],
-    ] as const
-  ) {
-    await t.step(what, async () => {
+  const cases = [
+    ["removed", REMOVES, "skipped known_bad"],
+    ["damaged", DAMAGES, "failed unfinished_transaction"],
+  ] as const;
+  await sideBySide(
+    t,
+    Object.fromEntries(cases.map(([what, lines, again]) => [what, async () => {
       await using rig = await start(OLD);
       const bad = release(failsAfter(lines));
       const outcome = await rig.install(bad);
@@ -68,25 +77,25 @@ Deno.test("update() says that a release stays whose program has removed or damag
       assertIncludes(outcome.reason?.message ?? "", "the release stays");
       assertEquals(inShort(await rig.install(bad)), again);
       assertEquals(inShort(await rig.install(MENDED)), "updated");
-    });
-  }
+    }])),
+  );
 });
 
 Deno.test("update() does the same at the visit after the one that was lost", async (t) => {
-  for (
-    const [what, lines, first] of [
-      ["removed", REMOVES, "failed app_failed"],
-      ["damaged", DAMAGES, "failed unfinished_transaction"],
-    ] as const
-  ) {
-    await t.step(what, async () => {
+  const cases = [
+    ["removed", REMOVES, "failed app_failed"],
+    ["damaged", DAMAGES, "failed unfinished_transaction"],
+  ] as const;
+  await sideBySide(
+    t,
+    Object.fromEntries(cases.map(([what, lines, first]) => [what, async () => {
       await using rig = await start(OLD);
       const bad = release(failsAfter(lines));
       await leaveUnconfirmed(rig, bad);
       assertEquals(inShort(await rig.install(bad)), first);
       assertEquals(inShort(await rig.install(MENDED)), "updated");
-    });
-  }
+    }])),
+  );
 });
 
 Deno.test("update() watches on when a program removes the record as soon as it starts", async (t) => {
@@ -100,13 +109,13 @@ ${
       'if is_armed and ".uota" in os.listdir("/"):\n    remove("/.uota")',
     )
   }`;
-  for (
-    const [what, rest, first, next] of [
-      ["and runs", PROGRAM, "current", "current"],
-      ["and fails", `if is_armed:\n    1/0\n${PROGRAM}`, "failed app_failed", "skipped known_bad"],
-    ] as const
-  ) {
-    await t.step(what, async () => {
+  const cases = [
+    ["and runs", PROGRAM, "current", "current"],
+    ["and fails", `if is_armed:\n    1/0\n${PROGRAM}`, "failed app_failed", "skipped known_bad"],
+  ] as const;
+  await sideBySide(
+    t,
+    Object.fromEntries(cases.map(([what, rest, first, next]) => [what, async () => {
       await using rig = await start(OLD);
       const found = release(`${removes}micropython.kbd_intr(3)\n${rest}`);
       await leaveUnconfirmed(rig, found);
@@ -115,8 +124,8 @@ ${
       assertEquals(inShort(outcome), first, outcome.reason?.message);
       assertEquals(inShort(await rig.install(found)), next);
       assertEquals(inShort(await rig.install(MENDED)), "updated");
-    });
-  }
+    }])),
+  );
 });
 
 Deno.test("update() does not blame a release for what its predecessor does, at a later visit either", async () => {
@@ -164,25 +173,27 @@ Deno.test("update() does not install a release for ever whose program changes th
 
 Deno.test("rollback() keeps a release from coming back by itself, wherever its installation was", async (t) => {
   const bigFile = (seed: number) => new Uint8Array(50 * 1024).map((_, at) => at * seed ^ at >> 5);
-  await t.step("replaced file by file", async () => {
-    await using rig = await startBoardRig({ ...OLD, "big.bin": bigFile(3) }, {
-      board: { usbDelayMs: 50, flashBytes: 96 * 1024 },
-      gateway: { confirm: "2s" },
-    });
-    const unwanted = { ...release(PROGRAM), "big.bin": bigFile(5) };
-    await leaveUnconfirmed(rig, unwanted);
-    assertEquals((await rig.gateway.run("rollback", "--board", "all")).code, 0);
-    assertEquals(inShort(await rig.install(unwanted)), "skipped known_bad");
-  });
-  await t.step("on its way back already", async () => {
-    await using rig = await start(OLD);
-    const unwanted = release(PROGRAM);
-    await leaveUnconfirmed(rig, unwanted);
-    const record = (await rig.board.files()).get("/.uota/committed");
-    assert(record !== undefined);
-    await rig.board.writeFiles(new Map([["/.uota/rollback", record]]));
-    assertEquals((await rig.gateway.run("rollback", "--board", "all")).code, 0);
-    assertEquals(inShort(await rig.install(unwanted)), "skipped known_bad");
+  await sideBySide(t, {
+    "replaced file by file": async () => {
+      await using rig = await startBoardRig({ ...OLD, "big.bin": bigFile(3) }, {
+        board: { usbDelayMs: 50, flashBytes: 96 * 1024 },
+        gateway: { confirm: "2s" },
+      });
+      const unwanted = { ...release(PROGRAM), "big.bin": bigFile(5) };
+      await leaveUnconfirmed(rig, unwanted);
+      assertEquals((await rig.gateway.run("rollback", "--board", "all")).code, 0);
+      assertEquals(inShort(await rig.install(unwanted)), "skipped known_bad");
+    },
+    "on its way back already": async () => {
+      await using rig = await start(OLD);
+      const unwanted = release(PROGRAM);
+      await leaveUnconfirmed(rig, unwanted);
+      const record = (await rig.board.files()).get("/.uota/committed");
+      assert(record !== undefined);
+      await rig.board.writeFiles(new Map([["/.uota/rollback", record]]));
+      assertEquals((await rig.gateway.run("rollback", "--board", "all")).code, 0);
+      assertEquals(inShort(await rig.install(unwanted)), "skipped known_bad");
+    },
   });
 });
 
