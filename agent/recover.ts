@@ -467,7 +467,11 @@ class Recovery {
     this.#isRunning = true;
     if (watched.kind === "rejected") this.#verdict = watched.reason;
     if (watched.kind !== "reverted") return { happened: watched.kind };
-    // A journal that came back is carried out again, within its bound.
+    return this.#notInPlace();
+  }
+
+  /** The board does not hold what it said: a journal that came back is carried out again. */
+  #notInPlace(): Effect {
     const isInPlace = this.#isWithoutRecord || this.#seen.transaction?.state === "committed";
     return { happened: isInPlace ? "reverted" : "carried" };
   }
@@ -486,7 +490,7 @@ class Recovery {
     if (this.#shelved === null) await this.#look();
     else this.#work.attempt.saw(this.#release.version);
     if (!isVersion(this.#work.attempt.versionNow, this.#release.version)) {
-      return { happened: "reverted" };
+      return this.#notInPlace();
     }
     if (visit.board.capabilities.directories) await finish(visit.board, this.#asking);
     await this.#noteGood();
