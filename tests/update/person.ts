@@ -8,11 +8,14 @@
  * - Whoever waits for a text is told what stood on the screen instead.
  */
 import { closeFdNow, O_NOCTTY, O_RDWR, openPathNow } from "../../serial/libc.ts";
+import { pause } from "../../serial/mod.ts";
 import { Line } from "../serial/line.ts";
 
 /** Runs what follows at the terminal that `$0` names. */
 const AT_TERMINAL = 'exec setsid --ctty "$@" <"$0" >"$0" 2>&1';
 const BOUND_MS = 60_000;
+/** How long after the program has ended its last words may take. */
+const REST_MS = 2000;
 
 export const CTRL_C = "\x03";
 /** The terminal takes nothing until Ctrl-Q, and whoever writes to it waits. */
@@ -84,7 +87,12 @@ export class Person implements AsyncDisposable {
           return;
         }
         const changed = this.#changed.promise.then(() => "changed");
-        const what = await Promise.race([changed, ended, tooLate.promise]);
+        let what = await Promise.race([changed, ended, tooLate.promise]);
+        // What it said last may still be on its way.
+        if (what === "ended") {
+          const rest = pause(REST_MS, bound).then(() => "ended", () => "took too long");
+          what = await Promise.race([changed, rest]);
+        }
         if (what !== "changed" && !pattern.test(this.#screen.slice(this.#seenTo))) {
           throw new Error(`The program ${what} before ${pattern}:\n${this.#screen}`);
         }
