@@ -8,7 +8,7 @@
  * - A note is in the store before what follows from it is done.
  * - Nothing here is cancelled: every wait has a bound of its own.
  */
-import { type ErrorCode, UotaError } from "../errors/mod.ts";
+import { UotaError } from "../errors/mod.ts";
 import type { Work } from "./attempts.ts";
 import { progressOn, type ShelvedBackup } from "./board/backup.ts";
 import { commit, finish, oldVersion, readTransaction, rollBack, setAside } from "./board/commit.ts";
@@ -27,6 +27,13 @@ import {
 } from "./board/recovery_table.ts";
 import type { AfterReset } from "./board/visit.ts";
 import type { Memory } from "./memory.ts";
+import {
+  couldNotGoBack,
+  lostTooOften,
+  nothingToGoBackTo,
+  notKeptOnFlash,
+  ofLaterVersion,
+} from "./recovery_failures.ts";
 import { compareVersions, LONGEST_VERSION_BYTES } from "./release/mod.ts";
 import { commitBoundMs } from "./visit_bound.ts";
 
@@ -84,11 +91,6 @@ const REPORTED_BY_BOARD: ReadonlySet<string> = new Set([
   "no_space",
   "verification_failed",
 ]);
-const FAILURES: Readonly<Record<string, ErrorCode>> = {
-  app_failed: "app_failed",
-  app_restarts: "app_restarts",
-  not_ready: "not_ready",
-};
 /**
  * A release that fails as its predecessor does, or is not as it was put into place, is tried so often
  * more, since each time costs flash.
@@ -256,14 +258,19 @@ class Recovery {
     repair: () => Promise.resolve({ end: "repair" }),
     wait: () => Promise.reject(this.#lost()),
     keep: async () => await this.#keep(),
-    give_up: () => Promise.reject(this.#givenUp()),
+    give_up: () => Promise.reject(couldNotGoBack(this.#port, this.#failure)),
     distrust: () => this.#distrust(),
-    refuse: () => Promise.reject(this.#refused()),
+    refuse: () => Promise.reject(ofLaterVersion(this.#port)),
   };
 
   /** How many files are moved; what an earlier visit has begun does not say. */
   get #operations(): number {
     return this.#fresh?.operations ?? UNKNOWN_OPERATIONS;
+  }
+
+  /** For messages. */
+  get #port(): string {
+    return this.#work.visit.port.path;
   }
 
   get #asking() {
@@ -389,7 +396,7 @@ class Recovery {
   /** There is no way back: where another release is wanted, that is the way on. */
   #keep(): Effect {
     const isWanted = this.#fresh !== null || this.#arrival === "arrived";
-    if (isWanted && this.#rejected !== null) throw this.#kept();
+    if (isWanted && this.#rejected !== null) throw nothingToGoBackTo(this.#rejected);
     this.#unrecorded = null;
     return { happened: "carried" };
   }
@@ -599,31 +606,9 @@ class Recovery {
       : new UotaError("internal", "A board was lost that nobody watched");
   }
 
-  #kept(): UotaError {
-    const reason = this.#rejected;
-    const message =
-      `${reason?.message ?? "It fails"}\nThere is nothing to go back to on the board, ` +
-      "since the record of an update was damaged or removed there: the release stays. Go back with " +
-      "uota rollback, or publish one that works";
-    return new UotaError(FAILURES[reason?.code ?? ""] ?? "app_failed", message);
-  }
-
-  #givenUp(): UotaError {
-    const cause = this.#failure;
-    return new UotaError(
-      "unfinished_transaction",
-      `The board on ${this.#work.visit.port.path} could not go back to its old release: ` +
-        `${
-          cause?.message ?? "it did not say why"
-        }. All that is needed is still on it, and the next ` +
-        "visit tries again; update --force, or another release, is installed as a whole",
-      { cause },
-    );
-  }
-
   /** It is tried again, in case the flash did it; but not for ever, since each time costs flash. */
   #distrust(): Promise<Effect> {
-    const error = this.#distrusted();
+    const error = notKeptOnFlash(this.#port, this.#seen.version);
     const { archiveSha256: sha256, version } = this.#left?.release ?? this.#release;
     if (sha256 !== "" && !this.#mayTryAgain({ archiveSha256: sha256, version })) {
       const { message } = error;
@@ -634,39 +619,9 @@ class Recovery {
     }
     return Promise.reject(error);
   }
-
-  #distrusted(): UotaError {
-    const { version } = this.#seen;
-    return new UotaError(
-      "verification_failed",
-      `The board on ${this.#work.visit.port.path} said that the release was in place, but after its ` +
-        `reset it is on ${
-          version ?? "no version"
-        }: its flash did not keep what was written, or its ` +
-        "program changes the file version. Check the program, then the board's flash",
-    );
-  }
-
-  #refused(): UotaError {
-    return new UotaError(
-      "foreign_transaction",
-      `The board on ${this.#work.visit.port.path} is in the middle of an update that a later ` +
-        "version of uota has begun, so it was left as it is. Install that version on this gateway, " +
-        "or install a whole release over it with update --force",
-    );
-  }
 }
 
 /** Versions may be written in more than one way: 1.0 in `latest`, v1.0 in the archive. */
 function isVersion(found: string | null, wanted: string): boolean {
   return found === wanted || found !== null && compareVersions(found, wanted) === "same";
-}
-
-function lostTooOften(tries: number): Reason {
-  return {
-    code: "board_lost",
-    message: `The board was lost in ${tries} visits while the program of this release was being ` +
-      "watched, so it went back to the old one. Its power supply or cable may be the cause; " +
-      "try the release again with --force",
-  };
 }
