@@ -321,9 +321,12 @@ class Recovery {
     }
   }
 
-  /** What the board was on before, where its own `version` is moved away just now. */
+  /** What the board was on before, where its own `version` is moved away by now, or the new one. */
   async #learnOldVersion(journal: Uint8Array): Promise<void> {
-    if (this.#seen.version !== null) return;
+    const { version, transaction } = this.#seen;
+    const isMoved = version === null ||
+      transaction?.state !== "committed" && isVersion(version, this.#release.version);
+    if (!isMoved) return;
     const limits = { ...this.#asking, limitBytes: LONGEST_VERSION_BYTES };
     this.#work.attempt.cameFrom(await oldVersion(this.#work.visit.board, journal, limits));
   }

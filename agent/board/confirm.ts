@@ -76,7 +76,7 @@ class Confirmation {
     try {
       this.#boots.resetByUs();
       let state = await this.#visit.reset({ signal });
-      this.#portStays = state === "running";
+      this.#portStays = state === "running" || isBehindAdapter(this.#visit.port.devicePath);
       // A program that sleeps by design may not be there to be asked later.
       if (this.#portStays && restarts) state = await this.#enter();
       if (state === "at_prompt") this.#boots.returned(this.#visit.board.evidence);
@@ -239,6 +239,14 @@ class Confirmation {
       },
     };
   }
+}
+
+/**
+ * Whether a port is a UART, whose node a reset of the board leaves there: one that went away with the
+ * reset all the same has lost its cable. ttyACM may be either.
+ */
+export function isBehindAdapter(devicePath: string): boolean {
+  return /\/tty(USB|AMA|S|mxc|O)\d+$/.test(devicePath);
 }
 
 function passed(output: AppOutput, state: AfterReset): Watched {

@@ -153,11 +153,21 @@ export class Keeper {
     if (job === null) claims.forget(port.path);
     const kept = newlyKept(port, { session, known, job });
     this.#kept.set(port.path, kept);
-    if (job === null && before !== undefined && isBackFromJob(before)) {
+    if (job === null && before !== undefined && this.#isBackFromJob(before)) {
       kept.board = before.board;
       this.#settle(kept, before.settledFor);
     } else if (job === null) this.#recall(kept);
     this.#schedule(kept, 0);
+  }
+
+  /**
+   * Whether a port that was there before is the one whose board a job has brought to its release and
+   * then reset: it may be seen to go, and to come back, only when the job has ended.
+   */
+  #isBackFromJob({ port, session, settledFor, gone, jobEndedMs }: Kept): boolean {
+    const isSoon = gone || performance.now() - jobEndedMs < JUST_ENDED_MS;
+    const noted = isSoon && settledFor !== null ? this.#noted(port.path) : null;
+    return noted?.session === session && noted.sha256 === settledFor;
   }
 
   /** What an earlier daemon has found out about a board that was plugged in all the time. */
@@ -306,14 +316,6 @@ export class Keeper {
   #releaseFor({ board }: Kept): Release | null {
     return this.#options.releases().get(board.entry?.url ?? null) ?? null;
   }
-}
-
-/**
- * Whether a port that was there before is the one whose board a job has reset last of all: it may be
- * seen to go, and to come back, only when the job has ended.
- */
-function isBackFromJob({ settledFor, gone, jobEndedMs }: Kept): boolean {
-  return settledFor !== null && (gone || performance.now() - jobEndedMs < JUST_ENDED_MS);
 }
 
 /** The kernel tells of ports within much less; nobody exchanges a board as fast. */

@@ -130,6 +130,9 @@ const SCENARIOS: Readonly<Record<Kind, () => Scenario>> = {
     confirm: UNTIL_IT_RESETS,
     ending: "old",
     onlyOnceInstalled: true,
+    // A pseudo-terminal that goes just when its board is reset cannot be told from native USB; the
+    // name of a real UART tells.
+    cuts: ["power", "kill"],
   }),
   /** The gateway is upgraded between the cut and the recovery. */
   upgrade: () => ({

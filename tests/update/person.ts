@@ -90,8 +90,10 @@ export class Person implements AsyncDisposable {
         let what = await Promise.race([changed, ended, tooLate.promise]);
         // What it said last may still be on its way.
         if (what === "ended") {
-          const rest = pause(REST_MS, bound).then(() => "ended", () => "took too long");
-          what = await Promise.race([changed, rest]);
+          const enough = new AbortController();
+          const rest = pause(REST_MS, AbortSignal.any([bound, enough.signal]));
+          what = await Promise.race([changed, rest.then(() => "ended", () => "took too long")]);
+          enough.abort();
         }
         if (what !== "changed" && !pattern.test(this.#screen.slice(this.#seenTo))) {
           throw new Error(`The program ${what} before ${pattern}:\n${this.#screen}`);
