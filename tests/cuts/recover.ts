@@ -126,7 +126,10 @@ class Recovery {
     // Where files are replaced one by one, the open transaction is in the gateway's keeping.
     const settles = isOpen(before) || scenario.replaces === "in_place";
     const isByHand = scenario.ending === "left";
-    const earlier = isByHand ? [NEW_VERSION, OLD_VERSION] : [OLD_VERSION];
+    // A board whose agent was killed goes on with the script that it has, and may be done with it when
+    // the next agent looks: then there is nothing left to do.
+    const done = ended.outcome === "current" ? [versionIn(after)] : [];
+    const earlier = [...isByHand ? [NEW_VERSION, OLD_VERSION] : [OLD_VERSION], ...done];
     return wrongReports({
       ended,
       status: await inProcess.status(signal),

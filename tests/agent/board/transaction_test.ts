@@ -116,7 +116,7 @@ Deno.test("update() finishes a commit that lost its power, wherever that was", a
       await board.powerOn();
       const outcome = onlyOutcome(await gateway.update({ archive }));
       // After the last of them the release was in place already.
-      const ended = changes < 14 ? ["updated", "1.0", "2.0"] : ["current", "2.0", "2.0"];
+      const ended = changes < 18 ? ["updated", "1.0", "2.0"] : ["current", "2.0", "2.0"];
       assertEquals([inShort(outcome), outcome.from, outcome.to], ended, outcome.reason?.message);
       assertEquals(await treeOf(board), AFTER_TREE);
     });
