@@ -114,16 +114,6 @@ export const MAINS: Readonly<Record<string, Main>> = {
     files: { "code.py": "import utime\nwhile True:\n    utime.sleep_ms(20)\n" },
   },
   removes_transaction: good("pass", { setup: REMOVE_TRANSACTION }),
-  writes_version: good("pass", {
-    setup: "_v = _io.open('/version', 'w')\n_v.write('9.9.9')\n_v.close()\n",
-    writes: ["/version"],
-    ask: { force: true },
-  }),
-  removes_version: good("pass", {
-    setup: "import os as _os\ntry:\n    _os.remove('/version')\nexcept OSError: pass\n",
-    writes: ["/version"],
-    ask: { versionCheck: false },
-  }),
 
   raises: bad("raise ValueError('not on this board')\n"),
   raises_late: bad("import utime\nutime.sleep_ms(800)\nraise ValueError('after a while')\n"),
