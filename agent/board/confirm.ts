@@ -128,12 +128,15 @@ class Confirmation {
     const { board } = this.#visit;
     const { signal, ready } = this.#options;
     const isMicrobit = board.capabilities.platform === "microbit";
+    // A timer of the program may go on and on behind the prompt, and only the end of it all is kept.
+    let fatal: string | null = null;
     const listening = {
       signal,
       ms: Math.max(ms, 0),
       isDecided: (soFar: string) => {
         const output = readOutput(soFar, { ready, isMicrobit });
         this.#wasReady ||= output.isReady;
+        if (!isMicrobit) fatal ??= output.fatal;
         return isDecided(output);
       },
     };
@@ -148,7 +151,12 @@ class Confirmation {
     const read = readOutput(heard.output, { ready, isMicrobit, hungUp: heard.hungUp });
     // Only the end of a long output is kept.
     this.#wasReady ||= read.isReady;
-    const output = { ...read, isReady: this.#wasReady };
+    const isNew = read.softRestarts === 0;
+    const output = {
+      ...read,
+      fatal: read.fatal ?? (isNew ? fatal : null),
+      isReady: this.#wasReady,
+    };
     this.#lastWords = output.traceback ?? this.#lastWords;
     return output;
   }
