@@ -27,8 +27,9 @@ export function findBanner(heard: Uint8Array): Banner | null {
   if (usual) {
     return moreUsual.length > 0 ? null : { firmware: usual[1] ?? "", hasUsualPrompt: true };
   }
-  const [any, ...more] = text.matchAll(ANY);
-  return any && more.length === 0 ? { firmware: any[1] ?? "", hasUsualPrompt: false } : null;
+  const [other, ...moreOthers] = text.matchAll(ANY);
+  if (!other || moreOthers.length > 0) return null;
+  return { firmware: other[1] ?? "", hasUsualPrompt: false };
 }
 
 const UNASKED = /(?:^|\n)[^\r\n]*Python [^\r\n]* on [^\r\n]*; [^\r\n]*\r\n/i;

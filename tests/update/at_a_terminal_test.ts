@@ -154,7 +154,7 @@ testNeeding(
     stopped.resolve(person);
     await held;
     // What it said last may be read after its end is known: the cursor is shown, and not hidden again.
-    // deno-lint-ignore no-control-regex -- these are the terminal's
+    // deno-lint-ignore no-control-regex -- a terminal's commands begin with one
     await person.sees(/\x1b\[\?25h(?![^]*\x1b\[\?25l)/);
     assertEquals((await rig.install(LARGE)).outcome, "updated");
     assertEquals(digests(await rig.board.files()), digests(onBoard(LARGE)));

@@ -33,7 +33,7 @@ remove("/.uota")
 `;
 const DAMAGES = `with open("/.uota/committed", "r+b") as f:
     f.seek(100)
-    f.write(b"XXXX")
+    f.write(b"else")
 `;
 
 async function start(old: Files): Promise<BoardRig> {
