@@ -20,7 +20,7 @@ import { type Clock, SYSTEM_CLOCK } from "./clock.ts";
  * then come a look at what the board is, and at its version.
  */
 const OPENING_MS = 90_000;
-/** What a visit says to a board before it sends any file: 4.5 KB where nothing has changed. */
+/** What a visit says to a board before it sends any file, with a margin: its scripts, mostly. */
 const OPENING_BYTES = 16 * 1024;
 /** 8N1. */
 const BITS_A_BYTE = 10;
