@@ -166,11 +166,12 @@ export class Board implements AsyncDisposable {
    *
    * @returns whether the port went away
    */
-  async hardReset(options: AskOptions): Promise<boolean> {
+  async hardReset(options: AskOptions & { readonly hangUpMs?: number }): Promise<boolean> {
+    const { signal, hangUpMs = HANG_UP_MS } = options;
     this.#restarted = true;
     try {
       await this.#scripts.launch("reset", options);
-      return await this.#repl.awaitHangUp(HANG_UP_MS, options.signal);
+      return await this.#repl.awaitHangUp(hangUpMs, signal);
     } catch (error) {
       if (error instanceof UotaError && error.code === "port_lost") return true;
       throw error;

@@ -75,7 +75,7 @@ class Confirmation {
     const { signal, watchMs, restarts } = this.#options;
     try {
       this.#boots.resetByUs();
-      let state = await this.#visit.reset({ signal });
+      let state = await this.#visit.reset({ signal, soon: restarts });
       this.#portStays = state === "running" || isBehindAdapter(this.#visit.port.devicePath);
       // A program that sleeps by design may not be there to be asked later.
       if (this.#portStays && restarts) state = await this.#enter();

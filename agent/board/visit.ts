@@ -33,6 +33,8 @@ const LOOK_AGAIN_MS = 50;
 /** A board whose program resets it is at its prompt only for who comes at once. */
 const SOON_MS = 5000;
 const LOOK_SOON_MS = 5;
+/** By then `machine.reset()` is carried out, so that Ctrl-C does not stop that. */
+const HANG_UP_SOON_MS = 100;
 
 /** An open board. Made by {@linkcode openVisit}. */
 export class Visit implements AsyncDisposable {
@@ -75,14 +77,19 @@ export class Visit implements AsyncDisposable {
   /**
    * Resets the board as a power-on would, where it can, else softly.
    *
+   * @param options `soon`: answers at once where the port does not go away at once, for whoever is
+   *   about to {@linkcode Visit.enter} a program that may soon be asleep
    * @throws {UotaError} `board_lost` when it is not there again in time
    */
-  async reset(options: Asking): Promise<AfterReset> {
+  async reset(options: Asking & { readonly soon?: boolean }): Promise<AfterReset> {
     if (!this.#board.capabilities.hardReset) {
       await this.#board.interrupt(options);
       return "at_prompt";
     }
-    if (!await this.#board.hardReset(options)) return "running";
+    const { signal, soon = false } = options;
+    if (!await this.#board.hardReset(soon ? { signal, hangUpMs: HANG_UP_SOON_MS } : { signal })) {
+      return "running";
+    }
     await this.comeBack(options);
     return "at_prompt";
   }

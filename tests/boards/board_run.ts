@@ -23,6 +23,7 @@ import type { Faults } from "./faults.ts";
 import type { FileTree } from "./file_tree.ts";
 import type { Chip } from "./firmware.ts";
 import type { Flash } from "./flash.ts";
+import type { BoardThreads } from "./board_threads.ts";
 import type { ProcessorReport, ProcessorStart } from "./interpreter_worker.ts";
 import type { FileSystemKind } from "./open_file.ts";
 import { pointLink, removeLink } from "./port_link.ts";
@@ -81,7 +82,7 @@ export interface LeftPort extends LeftPty {
   readonly target: string;
 }
 
-/** One stretch between power on and power off: the threads and what they share. */
+/** One stretch between power on and power off: what the threads do and share meanwhile. */
 export class BoardRun {
   /** A cache: the firmware for all boards of this process, once the first has compiled it. */
   static compiled: WebAssembly.Module | null = null;
@@ -90,8 +91,7 @@ export class BoardRun {
   readonly #wakeFd = createEventFd();
   readonly #settings: BoardSettings;
   readonly #flash: Flash;
-  readonly #uart: Worker;
-  readonly #processor: Worker;
+  readonly #threads: BoardThreads;
   readonly #faults: Faults;
   readonly #observer: RunObserver;
   readonly #off = Promise.withResolvers<void>();
@@ -106,6 +106,8 @@ export class BoardRun {
 
   constructor(options: {
     readonly settings: BoardSettings;
+    /** Free of any other run. */
+    readonly threads: BoardThreads;
     readonly flash: Flash;
     readonly faults: Faults;
     readonly resetCause: number;
@@ -119,19 +121,18 @@ export class BoardRun {
     this.#flash = options.flash;
     this.#faults = options.faults;
     this.#observer = options.observer;
-    this.#uart = new Worker(new URL("./uart_worker.ts", import.meta.url), { type: "module" });
-    this.#processor = new Worker(new URL("./interpreter_worker.ts", import.meta.url), {
-      type: "module",
-    });
+    this.#threads = options.threads;
+    const failed = (message: string) => this.#portChange.reject(new Error(message));
     // One after the other: a link must not be removed when its successor is already there.
     let linked = Promise.resolve();
-    this.#uart.onmessage = ({ data }: MessageEvent<UartReport>) => {
-      linked = linked.then(() => this.#heardUart(data));
-      linked.catch((error) => this.#portChange.reject(error));
-    };
-    this.#processor.onmessage = ({ data }: MessageEvent<ProcessorReport>) => this.#heard(data);
-    this.#uart.onerror = (event) => this.#portChange.reject(new Error(event.message));
-    this.#processor.onerror = (event) => this.#portChange.reject(new Error(event.message));
+    this.#threads.uart.listen({
+      heard: (report) => {
+        linked = linked.then(() => this.#heardUart(report));
+        linked.catch((error) => this.#portChange.reject(error));
+      },
+      failed,
+    });
+    this.#threads.processor.listen({ heard: (report) => this.#heard(report), failed });
     const start: ProcessorStart = {
       control: this.#control.buffer,
       faults: this.#faults.buffer,
@@ -145,7 +146,7 @@ export class BoardRun {
       resetCause: options.resetCause,
       compiled: BoardRun.compiled,
     };
-    this.#processor.postMessage(start);
+    this.#threads.processor.start(start);
   }
 
   /** Waits for the port, where there is a cable. */
@@ -183,9 +184,8 @@ export class BoardRun {
       new Uint8Array(this.#memory).fill(NO_ADDRESS_BYTE);
     }
     await this.#off.promise;
-    this.#processor.terminate();
+    if (ended === "late") this.#threads.processor.end();
     const left = await this.#uartEnded.promise;
-    this.#uart.terminate();
     closeFdNow(this.#wakeFd);
     return left === null || this.#portTarget === null
       ? null
@@ -235,7 +235,7 @@ export class BoardRun {
           staysOn: this.#settings.portStaysOn,
           adopted: this.#adopted,
         };
-        this.#uart.postMessage(start);
+        this.#threads.uart.start(start);
         return;
       }
       case "compiled":

@@ -1,6 +1,7 @@
 /**
  * The thread of an emulated board's processor: a flash, a console and the firmware, until the power
- * goes. Everything that has to outlive it is told to the harness as messages.
+ * goes, and again when it comes. Everything that has to outlive that is told to the harness as
+ * messages.
  */
 
 import { Console, PowerOff } from "./console.ts";
@@ -49,7 +50,6 @@ export type ProcessorReport =
 declare const self: {
   onmessage: ((event: MessageEvent<ProcessorStart>) => void) | null;
   postMessage(message: ProcessorReport): void;
-  close(): void;
 };
 
 async function run(start: ProcessorStart): Promise<void> {
@@ -131,7 +131,6 @@ async function run(start: ProcessorStart): Promise<void> {
         message: String(error instanceof Error ? error.stack : error),
       });}
   }
-  self.close();
 }
 
 self.onmessage = ({ data }) => void run(data);

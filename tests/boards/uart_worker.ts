@@ -259,10 +259,8 @@ function clean(path: string): "usable" | "worn out" {
 declare const self: {
   onmessage: ((event: MessageEvent<UartStart>) => void) | null;
   postMessage(message: UartReport): void;
-  close(): void;
 };
 
 self.onmessage = ({ data }) => {
   new Uart(data, (report) => self.postMessage(report)).run();
-  self.close();
 };

@@ -11,6 +11,7 @@
 
 import { closeFdNow } from "../../serial/libc.ts";
 import { BoardRun, type BoardSettings, type LeftPort, RESET_CAUSE } from "./board_run.ts";
+import { BoardThreads } from "./board_threads.ts";
 import { type CorruptLine, Faults } from "./faults.ts";
 import { DeepSleep } from "./deep_sleep.ts";
 import type { FileTree } from "./file_tree.ts";
@@ -36,6 +37,7 @@ export class WasmBoard implements AsyncDisposable {
   readonly #settings: BoardSettings;
   readonly #flash: Flash;
   readonly #faults = new Faults();
+  readonly #threads = new BoardThreads();
   readonly #messageEnds: number[] = [];
   #onPowerLost: () => void = () => {};
   #onUnplugged: () => void = () => {};
@@ -219,6 +221,7 @@ export class WasmBoard implements AsyncDisposable {
       if (this.#stopped) return;
       this.#stopped = true;
       await this.#off();
+      this.#threads.end();
       await this.#closeLeft();
       if (this.#settings.temporaryDirectory !== null) {
         await Deno.remove(this.#settings.temporaryDirectory, { recursive: true });
@@ -255,6 +258,7 @@ export class WasmBoard implements AsyncDisposable {
     if (this.#run !== null || this.#stopped) return;
     const run = new BoardRun({
       settings: this.#settings,
+      threads: this.#threads,
       flash: this.#flash,
       faults: this.#faults,
       resetCause,

@@ -103,7 +103,7 @@ export const BINARY_FD = 0x7000;
 const PAGE_BYTES = 65536;
 
 /** Memory in 64 KiB pages: what the module asks for at least, without Python's heap. */
-const BASE_PAGES = 259;
+const BASE_PAGES = 32;
 const MAXIMUM_PAGES = 32768;
 
 const IMPORTED_FUNCTIONS = 60;

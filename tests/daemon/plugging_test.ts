@@ -54,7 +54,8 @@ testNeeding(
     }
     const now = await held(daemon.pid);
     assert(after !== null && now.descriptors <= after.descriptors, JSON.stringify({ after, now }));
-    assert(now.threads <= after.threads + 1, JSON.stringify({ after, now }));
+    // The runtime's own come and go with its work; one for each cable would be seventeen more.
+    assert(now.threads <= after.threads + 5, JSON.stringify({ after, now }));
 
     await board.plug();
     await daemon.until(/1\.0\.0.*1\.1\.0/);
