@@ -27,6 +27,9 @@ export interface UsbIdentity {
   readonly topology: string;
 }
 
+/** The characters that mean something in a glob. */
+const PATTERN = /[*?[\]{}()!+@\\]/;
+
 /** Where to look. */
 export interface FindOptions {
   /** Where sysfs is mounted. @default "/sys" */
@@ -40,15 +43,20 @@ export async function findPorts(
 ): Promise<PortInfo[]> {
   const found = new Map<string, PortInfo>();
   for (const pattern of globs) {
-    const paths: string[] = [];
-    for await (const path of glob(pattern)) paths.push(path);
-    paths.sort(new Intl.Collator("en", { numeric: true }).compare);
-    for (const path of paths) {
+    for (const path of await matching(pattern)) {
       const info = await describePort(path, options);
       if (info && !found.has(info.devicePath)) found.set(info.devicePath, info);
     }
   }
   return [...found.values()];
+}
+
+/** The paths that match, by name; a path that is no pattern as it is, there or not. */
+async function matching(pattern: string): Promise<readonly string[]> {
+  // Boards that reset are looked for every few milliseconds.
+  if (!PATTERN.test(pattern)) return [pattern];
+  const paths = await Array.fromAsync(glob(pattern));
+  return paths.sort(new Intl.Collator("en", { numeric: true }).compare);
 }
 
 /** What is known about one port, or null where nothing is at `path`. */

@@ -177,8 +177,9 @@ export class Visit implements AsyncDisposable {
   /** USB serial number first, then the place on the bus; without USB, the path. */
   async #candidates(): Promise<readonly PortInfo[]> {
     const { path, usb } = this.#port;
+    // Without a USB device behind it, only its name says which it is.
+    if (usb === null) return await findPorts([path]);
     const ports = await findPorts([path, ...this.#options.portGlobs]);
-    if (usb === null) return ports.filter((port) => port.path === path);
     return ports.filter((port) =>
       port.usb !== null &&
       (usb.serial === null ? port.usb.topology === usb.topology : port.usb.serial === usb.serial)

@@ -72,6 +72,8 @@ export interface RunObserver {
   readonly unplugged: () => void;
   /** A thread waits for `Faults.release`. */
   readonly held: () => void;
+  /** The flash has changed. */
+  readonly changed: () => void;
   /** A message of the host has ended with this byte. */
   readonly answer: (hostBytes: number) => void;
 }
@@ -245,6 +247,7 @@ export class BoardRun {
         this.#flash.apply(report.change);
         this.#changesReceived++;
         for (const resolve of this.#waitingForChanges.splice(0)) resolve();
+        this.#observer.changed();
         return;
       case "answer":
         this.#observer.answer(report.hostBytes);

@@ -99,6 +99,7 @@ Deno.test("unplugAfterBytes() takes the cable after a byte and lets the program 
     await unplugged;
     await probe.untilGone();
   }
+  await board.treeBecomes((tree) => tree.has("/a/"));
   await board.plug();
   using probe = new Probe(board.port);
   await probe.enterRaw();

@@ -42,6 +42,7 @@ export class WasmBoard implements AsyncDisposable {
   #onPowerLost: () => void = () => {};
   #onUnplugged: () => void = () => {};
   #onHeld: () => void = () => {};
+  #changed = Promise.withResolvers<void>();
   #run: BoardRun | null = null;
   /** A port that stays on while there is no run. */
   #left: LeftPort | null = null;
@@ -71,6 +72,15 @@ export class WasmBoard implements AsyncDisposable {
   async tree(): Promise<FileTree> {
     await this.#run?.caughtUp();
     return this.#flash.snapshot();
+  }
+
+  /** Waits until the program's changes have brought the files to what is wanted. */
+  async treeBecomes(isWanted: (tree: FileTree) => boolean): Promise<void> {
+    while (true) {
+      const changed = this.#changed.promise;
+      if (isWanted(await this.tree())) return;
+      await changed;
+    }
   }
 
   /** Writes files behind the interpreter's back: power is off meanwhile. */
@@ -269,6 +279,10 @@ export class WasmBoard implements AsyncDisposable {
         powerLost: () => this.#onPowerLost(),
         unplugged: () => this.#onUnplugged(),
         held: () => this.#onHeld(),
+        changed: () => {
+          this.#changed.resolve();
+          this.#changed = Promise.withResolvers();
+        },
         answer: (hostBytes) => void this.#messageEnds.push(hostBytes),
       },
     });

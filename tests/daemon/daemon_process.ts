@@ -86,7 +86,7 @@ export class DaemonProcess implements AsyncDisposable {
 
   /** Lets everything else in this process go on for a moment; throws once the daemon has ended. */
   async turn(): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve));
+    await new Promise((resolve) => setTimeout(resolve, 10));
     if (this.#hasEnded) throw new Error(`The daemon ended:\n${this.#lines.join("\n")}`);
   }
 

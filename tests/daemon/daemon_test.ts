@@ -146,7 +146,7 @@ testNeeding(
   async () => {
     await using board = await boardWith("1.0.0");
     await using gateway = await (async () => {
-      await using server = await startNginx();
+      await using server = await startNginx({ tls: false });
       await publish(server, "1.1.0");
       const gateway = await makeGateway({
         ...{ url: server.url, ports: [board.port], source: POLLING },
@@ -167,7 +167,7 @@ testNeeding(
   ["nginx"],
   "uota daemon keeps its configuration when the new one is wrong",
   async () => {
-    await using server = await startNginx();
+    await using server = await startNginx({ tls: false });
     await publish(server, "1.1.0");
     await using board = await boardWith("1.1.0");
     await using gateway = await makeGateway({
@@ -190,7 +190,7 @@ testNeeding(
   ["nginx"],
   "uota daemon does not touch boards that it is not to update",
   async () => {
-    await using server = await startNginx();
+    await using server = await startNginx({ tls: false });
     await publish(server, "1.1.0");
     await using mine = await boardWith("1.0.0");
     await using other = await boardWith("1.0.0");
@@ -238,7 +238,7 @@ testNeeding(
   ["nginx"],
   "uota daemon says once what is wrong with a server, and that it is over",
   async () => {
-    await using server = await startNginx();
+    await using server = await startNginx({ tls: false });
     await server.publish({ "latest": "not a notice\n" });
     await using gateway = await makeGateway({
       url: server.url,

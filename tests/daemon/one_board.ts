@@ -22,7 +22,7 @@ export interface OneBoardOptions {
 export async function startOneBoard(options: OneBoardOptions): Promise<OneBoard> {
   const { release, installed, configure = () => ({}) } = options;
   await using stack = new AsyncDisposableStack();
-  const server = stack.use(await startNginx());
+  const server = stack.use(await startNginx({ tls: false }));
   await server.publish({ ...published(String(release["version"]), packed(release)) });
   const board = stack.use(await startWasmBoard({ files: onBoard(installed) }));
   const gateway = stack.use(

@@ -25,7 +25,7 @@ testNeeding(
   ["nginx"],
   "uota daemon survives 20 cables pulled in the middle of pushes",
   async () => {
-    await using server = await startNginx();
+    await using server = await startNginx({ tls: false });
     const old: Files = { "main.py": PROGRAM, "version": "1.0.0", "own.txt": "stays" };
     const release: Files = {
       "main.py": `# New\n${PROGRAM}`,

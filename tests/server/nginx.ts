@@ -9,6 +9,8 @@ import { type CertificateRequest, makeAuthority } from "./certificates.ts";
 export interface NginxOptions {
   /** Directives of nginx for both servers, e.g. `location = /old { return 302 /new; }`. */
   readonly directives?: string;
+  /** Whether it serves over TLS, too. @default true */
+  readonly tls?: boolean;
   /** The certificate of the TLS server. */
   readonly certificate?: CertificateRequest;
 }
@@ -27,16 +29,18 @@ export interface LoggedRequest {
 export interface Nginx extends AsyncDisposable {
   /** Base URL without TLS. */
   readonly url: string;
-  /** Base URL with TLS. */
+  /** Base URL with TLS, where that is served. */
   readonly tlsUrl: string;
-  /** The authority that issued its certificate, in PEM. */
+  /** The authority that issued its certificate, in PEM; empty without TLS. */
   readonly caFile: string;
-  /** Its own certificate, in PEM. */
+  /** Its own certificate, in PEM; empty without TLS. */
   readonly certificateFile: string;
   /** Puts files into the document root, each at once. */
   publish(files: Readonly<Record<string, string | Uint8Array>>): Promise<void>;
   /** All requests that it has answered by now. */
   log(): Promise<readonly LoggedRequest[]>;
+  /** Waits until its requests are as is wanted. */
+  logUntil(isEnough: (requests: readonly LoggedRequest[]) => boolean): Promise<void>;
 }
 
 /** Answered by every server, so that {@linkcode Nginx.log} can tell what came before. */
@@ -47,18 +51,18 @@ const ATTEMPTS = 5;
 export async function startNginx(options: NginxOptions = {}): Promise<Nginx> {
   const directory = await Deno.makeTempDir({ prefix: "uota-nginx-" });
   try {
-    const authority = await makeAuthority(directory);
-    const certificate = await authority.issue(options.certificate);
+    const secured = options.tls === false ? null : await certified(directory, options);
     await Deno.mkdir(`${directory}/www`);
     // Another program may take a free port before nginx does.
     for (let attempt = 1;; attempt++) {
       const [port, tlsPort] = freePorts();
-      const directives = `${options.directives ?? ""}
-        ssl_certificate ${certificate.certificateFile};
-        ssl_certificate_key ${certificate.keyFile};`;
+      const tls = secured === null ? "" : `listen 127.0.0.1:${tlsPort} ssl;
+        ssl_certificate ${secured.certificateFile};
+        ssl_certificate_key ${secured.keyFile};`;
+      const directives = `${options.directives ?? ""}\n${tls}`;
       await Deno.writeTextFile(
         `${directory}/nginx.conf`,
-        configuration({ directory, port, tlsPort, directives }),
+        configuration({ directory, port, directives }),
       );
       const child = await launch(directory);
       if (child === null && attempt < ATTEMPTS) continue;
@@ -70,10 +74,11 @@ export async function startNginx(options: NginxOptions = {}): Promise<Nginx> {
       return {
         url: `http://127.0.0.1:${port}/`,
         tlsUrl: `https://localhost:${tlsPort}/`,
-        caFile: authority.caFile,
-        certificateFile: certificate.certificateFile,
+        caFile: secured?.caFile ?? "",
+        certificateFile: secured?.certificateFile ?? "",
         publish: (files) => publish(`${directory}/www`, files),
         log: () => readLog(`http://127.0.0.1:${port}`, `${directory}/access.log`),
+        logUntil: (isEnough) => waitForLog(`${directory}/access.log`, isEnough),
         [Symbol.asyncDispose]: async () => {
           child.kill("SIGTERM");
           await child.status;
@@ -87,6 +92,12 @@ export async function startNginx(options: NginxOptions = {}): Promise<Nginx> {
   }
 }
 
+/** An authority of its own, and a certificate by it. */
+async function certified(directory: string, { certificate }: NginxOptions) {
+  const { caFile, issue } = await makeAuthority(directory);
+  return { caFile, ...await issue(certificate) };
+}
+
 function freePorts(): readonly [number, number] {
   using first = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   using second = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -96,12 +107,11 @@ function freePorts(): readonly [number, number] {
 interface Configuration {
   readonly directory: string;
   readonly port: number;
-  readonly tlsPort: number;
   readonly directives: string;
 }
 
 /** One worker, so that the log's order is the order of the requests. */
-function configuration({ directory, port, tlsPort, directives }: Configuration): string {
+function configuration({ directory, port, directives }: Configuration): string {
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
     .map((name) => `${name}_temp_path ${directory}/tmp-${name};`).join("\n");
   return `
@@ -120,7 +130,6 @@ function configuration({ directory, port, tlsPort, directives }: Configuration):
       default_type application/octet-stream;
       server {
         listen 127.0.0.1:${port};
-        listen 127.0.0.1:${tlsPort} ssl;
         root ${directory}/www;
         location = ${SENTINEL} { return 204; }
         ${directives}
@@ -169,6 +178,19 @@ async function readLog(origin: string, file: string): Promise<readonly LoggedReq
   // written by now: what has no end is not one yet.
   const sentinel = await fetch(`${origin}${SENTINEL}`);
   await sentinel.body?.cancel();
+  return await loggedIn(file);
+}
+
+async function waitForLog(
+  file: string,
+  isEnough: (requests: readonly LoggedRequest[]) => boolean,
+): Promise<void> {
+  using watcher = Deno.watchFs(file);
+  if (isEnough(await loggedIn(file))) return;
+  for await (const _change of watcher) if (isEnough(await loggedIn(file))) return;
+}
+
+async function loggedIn(file: string): Promise<readonly LoggedRequest[]> {
   const lines = (await Deno.readTextFile(file)).split("\n").slice(0, -1);
   // The format is the one in the configuration above.
   const requests = lines.map((line) => JSON.parse(line) as LoggedRequest);

@@ -24,7 +24,7 @@ function publish(server: Nginx, release: Files): Promise<void> {
 }
 
 testNeeding(["machine", "nginx"], "the daemon as a service of a real systemd", async (t) => {
-  await using server = await startNginx();
+  await using server = await startNginx({ tls: false });
   await publish(server, firmware("1.1.0"));
   await using machine = await Machine.start({ directories: { "/srv/uota-gateway": CHECKOUT } });
   await Deno.mkdir(`${machine.root}/srv/boards`);

@@ -190,9 +190,7 @@ testNeeding(["setsid"], "uota update goes on while its terminal takes nothing", 
   stopped.resolve(person);
   await held;
   // All of the update is over before anybody lets the terminal go on.
-  while (!digests(await rig.board.files()).includes(VERSION_OF_LARGE)) {
-    await new Promise((resolve) => setTimeout(resolve));
-  }
+  await rig.board.treeBecomes((tree) => digests(tree).includes(VERSION_OF_LARGE));
   await person.type(CTRL_Q);
   await person.sees(/1 board: 1 updated/);
   assertEquals(await person.ended(), { code: 0, signal: null }, person.screen);

@@ -90,5 +90,9 @@ export function dataFiles(count: number, sizeBytes: number): Files {
 
 /** The version in the board's file. */
 export async function versionOn(board: WasmBoard): Promise<string> {
-  return new TextDecoder().decode((await board.files()).get("/version"));
+  return versionIn(await board.files());
+}
+
+export function versionIn(files: ReadonlyMap<string, Uint8Array>): string {
+  return new TextDecoder().decode(files.get("/version"));
 }

@@ -17,7 +17,7 @@ testNeeding(
   ["nginx", "micro:bit", "mpremote", "tar", "gzip"],
   "uota update brings two boards and a micro:bit to what tar packed and a hand wrote",
   async (t) => {
-    await using server = await startNginx();
+    await using server = await startNginx({ tls: false });
     const archive = await packedByTar(RELEASE);
     await server.publish({
       "firmware.tar.gz": archive,

@@ -13,7 +13,7 @@ const NEW: Files = { "main.py": "print('new')\n", "version": "2.0.1\n" };
 const ARCHIVE = packed(NEW);
 
 testNeeding(["nginx"], "uota update takes the valid examples of uOTA's README", async (t) => {
-  await using server = await startNginx();
+  await using server = await startNginx({ tls: false });
   await using board = await startWasmBoard({ files: onBoard(OLD) });
   const examples = {
     "2.0.1;firmware.tar.gz": [],
@@ -41,7 +41,7 @@ testNeeding(
   ["nginx"],
   "uota update refuses the invalid examples of uOTA's README",
   async (t) => {
-    await using server = await startNginx();
+    await using server = await startNginx({ tls: false });
     await using board = await startWasmBoard({ files: onBoard(OLD) });
     const hash = "8870f8b3bd8b54437f0a7f721cd3f3fe208e60638dcf36a9f4efe31dab58c548";
     const examples = {
@@ -64,7 +64,7 @@ testNeeding(
 );
 
 testNeeding(["nginx"], "uota update goes to no server but the pinned one", async (t) => {
-  await using server = await startNginx();
+  await using server = await startNginx({ tls: false });
   await server.publish(published("2.0.1", ARCHIVE));
   await using board = await startWasmBoard({ files: onBoard(OLD) });
   const pins = await pinsOf(server.certificateFile);
@@ -122,7 +122,7 @@ testNeeding(
   ["nginx"],
   "update() asks for the additional space that latest states",
   async () => {
-    await using server = await startNginx();
+    await using server = await startNginx({ tls: false });
     await using board = await startWasmBoard({ files: onBoard(OLD), flashBytes: 64 * 1024 });
     await using gateway = await makeGateway({ url: server.url, ports: [board.port] });
     await server.publish(published("2.0.1", ARCHIVE, { freeKb: 64 }));

@@ -11,7 +11,7 @@ import { testNeeding } from "../needs.ts";
 import { REFUSALS } from "./refused_releases.ts";
 
 testNeeding(["nginx"], "update() refuses a hostile or broken publication", async (t) => {
-  await using server = await startNginx();
+  await using server = await startNginx({ tls: false });
   await using board = await startWasmBoard({
     files: onBoard({ "main.py": "print('old')\n", "boot.py": "x = 1\n", version: "1.0" }),
   });

@@ -16,7 +16,7 @@ testNeeding(
   ["nginx"],
   "uota update takes each board's own source, pin and name",
   async (t) => {
-    await using server = await startNginx();
+    await using server = await startNginx({ tls: false });
     await server.publish(published("2.0", firmware("2.0")));
     const other = published("3.0", firmware("3.0"));
     await server.publish({

@@ -98,7 +98,7 @@ testNeeding(
   ["nginx"],
   "Daemon with one job updates the next board, and tells of the one that dawdles once",
   async () => {
-    await using server = await startNginx();
+    await using server = await startNginx({ tls: false });
     await server.publish({ ...published("2.0.0", packed(NEW)) });
     await using pair = await startPair({ url: server.url });
     const { gateway: { config }, clock, slowPort } = pair;

@@ -25,7 +25,7 @@ function named(checks: readonly Check[], name: string): Check {
 }
 
 testNeeding(["nginx"], "uota doctor finds no problem where there is none", async () => {
-  await using nginx = await startNginx();
+  await using nginx = await startNginx({ tls: false });
   await nginx.publish({ latest: NOTICE });
   await using board = await startWasmBoard();
   await using gateway = await makeGateway({ url: nginx.url, ports: [board.port] });
@@ -41,7 +41,7 @@ testNeeding(["nginx"], "uota doctor finds no problem where there is none", async
 });
 
 testNeeding(["nginx"], "uota doctor prints a line a check, and the commands", async () => {
-  await using nginx = await startNginx();
+  await using nginx = await startNginx({ tls: false });
   await using gateway = await makeGateway({
     url: nginx.url,
     ports: NO_PORTS,
