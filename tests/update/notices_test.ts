@@ -64,7 +64,7 @@ testNeeding(
 );
 
 testNeeding(["nginx"], "uota update goes to no server but the pinned one", async (t) => {
-  await using server = await startNginx({ tls: false });
+  await using server = await startNginx();
   await server.publish(published("2.0.1", ARCHIVE));
   await using board = await startWasmBoard({ files: onBoard(OLD) });
   const pins = await pinsOf(server.certificateFile);
