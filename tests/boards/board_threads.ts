@@ -1,10 +1,11 @@
 /**
- * The two threads of an emulated board, kept from one power-on to the next: a new thread costs more
- * than all that the chip does at its start.
+ * The two threads of an emulated board, kept from one power-on to the next, and then for another
+ * board of this process: a new thread costs more than all that the chip does at its start.
  *
  * INVARIANTS
  * - A thread serves one run at a time, and the next one only when it has told of the end of that.
  * - One that had to be broken is not used again.
+ * - Free ones keep their process alive: whoever starts boards outside of tests ends it by `Deno.exit`.
  */
 import type { ProcessorReport, ProcessorStart } from "./interpreter_worker.ts";
 import type { UartReport, UartStart } from "./uart_worker.ts";
@@ -42,11 +43,19 @@ class Thread<Start, Report> {
 }
 
 export class BoardThreads {
+  /** Those that no board has at present. */
+  static readonly #free: BoardThreads[] = [];
+
   readonly processor = new Thread<ProcessorStart, ProcessorReport>("./interpreter_worker.ts");
   readonly uart = new Thread<UartStart, UartReport>("./uart_worker.ts");
 
-  end(): void {
-    this.processor.end();
-    this.uart.end();
+  /** Some for one board. */
+  static take(): BoardThreads {
+    return BoardThreads.#free.pop() ?? new BoardThreads();
+  }
+
+  /** The board is off for good. */
+  giveBack(): void {
+    BoardThreads.#free.push(this);
   }
 }

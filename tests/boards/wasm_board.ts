@@ -37,7 +37,7 @@ export class WasmBoard implements AsyncDisposable {
   readonly #settings: BoardSettings;
   readonly #flash: Flash;
   readonly #faults = new Faults();
-  readonly #threads = new BoardThreads();
+  readonly #threads = BoardThreads.take();
   readonly #messageEnds: number[] = [];
   #onPowerLost: () => void = () => {};
   #onUnplugged: () => void = () => {};
@@ -231,7 +231,7 @@ export class WasmBoard implements AsyncDisposable {
       if (this.#stopped) return;
       this.#stopped = true;
       await this.#off();
-      this.#threads.end();
+      this.#threads.giveBack();
       await this.#closeLeft();
       if (this.#settings.temporaryDirectory !== null) {
         await Deno.remove(this.#settings.temporaryDirectory, { recursive: true });
