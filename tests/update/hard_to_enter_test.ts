@@ -37,9 +37,11 @@ while True:
   },
 };
 
+/** Tells by a file that it does not hear any more. */
 const DEAF = `import time
 while True:
     try:
+        open("/deaf", "w").close()
         while True:
             time.sleep_ms(20)
     except KeyboardInterrupt:
@@ -59,6 +61,7 @@ Deno.test("update() gets to every board that can be got to, and past the one tha
   const deaf = fleet.use(
     await startWasmBoard({ files: onBoard({ version: "1.0", "main.py": DEAF }) }),
   );
+  await deaf.treeBecomes((tree) => tree.has("/deaf"));
   const before = digests(await deaf.tree());
   const ports = [deaf.port, ...[...boards.values()].map(({ port }) => port)];
   await using gateway = await makeGateway({ ports });
