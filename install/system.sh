@@ -148,7 +148,7 @@ tree_id() {
     cd "$1"
     {
       find . -type f -exec sha256sum {} +
-      find . -type l -exec sh -c 'for link; do echo "$(readlink "$link") $link"; done' sh {} +
+      find . -type l -printf '%l %p\n'
     } | LC_ALL=C sort -k 2 | sha256sum | cut -c 1-12
   )
 }

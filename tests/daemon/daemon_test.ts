@@ -112,7 +112,9 @@ testNeeding(
     await using daemon = await DaemonProcess.start(gateway.configFile);
     await daemon.until(/1\.0\.0.*1\.1\.0/);
     {
-      using database = new DatabaseSync(`${gateway.config.gateway.stateDir}/gateway.db`);
+      using database = new DatabaseSync(`${gateway.config.gateway.stateDir}/gateway.db`, {
+        timeout: 5000,
+      });
       database.exec("DROP TABLE settled");
     }
     await board.unplug();
