@@ -14,6 +14,7 @@ import { layMachineRoot, READY_LINE } from "./machine_root.ts";
 import { Transcript, within } from "./transcript.ts";
 
 const NSPAWN = "systemd-nspawn";
+const LOOK_AGAIN_MS = 300;
 const BOOT_MS = 60_000;
 const SHUTDOWN_MS = 60_000;
 /** Where the machine sees the host's pseudo-terminals, which emulated boards hang on. */
@@ -81,8 +82,11 @@ export class Machine implements AsyncDisposable {
     while (true) {
       const { stdout } = await this.run(command);
       if (pattern.test(stdout)) return;
-      if (performance.now() < until) continue;
-      throw new Error(`${unit} did not write ${pattern}, but:\n${stdout}`);
+      if (performance.now() > until) {
+        throw new Error(`${unit} did not write ${pattern}, but:\n${stdout}`);
+      }
+      // Each look costs more than all that the daemon does meanwhile.
+      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
     }
   }
 

@@ -106,7 +106,7 @@ Deno.test("uota daemon sends a credential, and reads it anew on SIGHUP", async (
     const isNew = () => /^authorization: Bearer hunter3\r$/im.test(server.requests.at(-1) ?? "");
     while (!isNew()) {
       bound.throwIfAborted();
-      await new Promise((resolve) => setTimeout(resolve));
+      await new Promise((resolve) => setTimeout(resolve, 5));
     }
     assert(!/hunter[23]/.test(said), "a secret is shown");
     reader.releaseLock();

@@ -38,7 +38,7 @@ function poll(
         bound.throwIfAborted();
         if (ended) await running;
         assert(!ended, "The poller has ended");
-        await new Promise((resolve) => setTimeout(resolve));
+        await new Promise((resolve) => setTimeout(resolve, 5));
       }
     },
     async [Symbol.asyncDispose]() {
