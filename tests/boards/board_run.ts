@@ -163,6 +163,17 @@ export class BoardRun {
     }
   }
 
+  /** What its threads are at, for whoever wonders why a board is silent. */
+  get state(): string {
+    const { hostAttached, received, masterFd, ringFull, stopped } = this.#control;
+    const { stopIsToCome, cableIn } = this.#faults;
+    const port = this.#portTarget;
+    return JSON.stringify({
+      ...{ hostAttached, received, masterFd, ringFull, stopped, stopIsToCome, cableIn, port },
+      bootedMsAgo: Date.now() - this.#control.epochMs,
+    });
+  }
+
   async setCable(cableIn: boolean): Promise<void> {
     this.#faults.cableIn = cableIn;
     this.#wakeUart();

@@ -104,6 +104,11 @@ export class WasmBoard implements AsyncDisposable {
     return this.#sleep !== null;
   }
 
+  /** For messages: what its threads are at. */
+  get state(): string {
+    return this.#run?.state ?? (this.sleeps ? "asleep" : "off");
+  }
+
   /** Switches the board on, if it is off or asleep, and waits for its port. */
   powerOn(): Promise<void> {
     return this.#next(async () => {

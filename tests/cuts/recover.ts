@@ -97,6 +97,7 @@ class Recovery {
     this.#options.onVisited?.();
     const short = inShort(ended);
     const wrong: string[] = [];
+    if (ended.reason?.code === "no_response") wrong.push(`the silent board: ${board.state}`);
     if (!expected.outcomes.includes(short)) {
       wrong.push(`${ended.text}, in place of ${expected.outcomes.join(" or ")}`);
     }
