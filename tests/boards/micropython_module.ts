@@ -6,6 +6,8 @@
  * - One interpreter lives at a time in a thread: the package keeps its state in `globalThis`.
  * - The package offers no way to pass imports or another binary, so `WebAssembly.instantiate` is
  *   exchanged for the time of the one call that it makes.
+ * - Nothing is called in an interpreter whose life is over: what it has lent to JavaScript is not
+ *   given back to it when that is collected, which may be in another life of the thread.
  */
 
 import { loadMicroPython } from "micropython";
@@ -63,7 +65,8 @@ export class InterpreterLoader {
   }
 
   async load(options: LoadOptions): Promise<Interpreter> {
-    const instantiate = WebAssembly.instantiate;
+    const { instantiate } = WebAssembly;
+    const { FinalizationRegistry } = globalThis;
     const exchanged = async (
       published: Uint8Array<ArrayBuffer>,
       imports: Record<string, Record<string, WebAssembly.ImportValue>>,
@@ -79,6 +82,7 @@ export class InterpreterLoader {
     try {
       // The package calls it in this one form only.
       WebAssembly.instantiate = exchanged as unknown as typeof WebAssembly.instantiate;
+      globalThis.FinalizationRegistry = NothingFinalized;
       // The package has no types.
       return await loadMicroPython({
         heapsize: options.heapBytes,
@@ -86,6 +90,16 @@ export class InterpreterLoader {
       }) as Interpreter;
     } finally {
       WebAssembly.instantiate = instantiate;
+      globalThis.FinalizationRegistry = FinalizationRegistry;
     }
+  }
+}
+
+/** Forgets what it is told. */
+class NothingFinalized<T> implements FinalizationRegistry<T> {
+  readonly [Symbol.toStringTag] = "FinalizationRegistry";
+  register(): void {}
+  unregister(): boolean {
+    return false;
   }
 }
