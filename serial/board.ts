@@ -164,6 +164,7 @@ export class Board implements AsyncDisposable {
    * perhaps under another name; on others the program runs now, and {@linkcode Board.listen} has
    * what it says.
    *
+   * @param options `hangUpMs`: how long to wait for the port to go away, in milliseconds
    * @returns whether the port went away
    */
   async hardReset(options: AskOptions & { readonly hangUpMs?: number }): Promise<boolean> {

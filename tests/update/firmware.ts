@@ -93,6 +93,7 @@ export async function versionOn(board: WasmBoard): Promise<string> {
   return versionIn(await board.files());
 }
 
+/** The version in files or a tree of a board. */
 export function versionIn(files: ReadonlyMap<string, Uint8Array>): string {
   return new TextDecoder().decode(files.get("/version"));
 }
