@@ -124,7 +124,11 @@ export class BoardRun {
     this.#faults = options.faults;
     this.#observer = options.observer;
     this.#threads = options.threads;
-    const failed = (message: string) => this.#portChange.reject(new Error(message));
+    const failed = (message: string) => {
+      // Nobody may be waiting for the port by now.
+      this.#tellBreakdown(message);
+      this.#portChange.reject(new Error(message));
+    };
     // One after the other: a link must not be removed when its successor is already there.
     let linked = Promise.resolve();
     this.#threads.uart.listen({
@@ -282,12 +286,14 @@ export class BoardRun {
         this.#off.resolve();
         return;
       case "broken":
-        if (!this.#control.stopped) {
-          console.error(`${this.#settings.link}: the emulated board broke down: ${report.message}`);
-        }
+        if (!this.#control.stopped) this.#tellBreakdown(report.message);
         this.#off.resolve();
         return;
     }
+  }
+
+  #tellBreakdown(message: string): void {
+    console.error(`${this.#settings.link}: the emulated board broke down: ${message}`);
   }
 
   /** rp2 resets itself by its watchdog (ports/rp2/modmachine.c, `mp_machine_reset`). */
